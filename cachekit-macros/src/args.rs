@@ -1,0 +1,267 @@
+//! Grammar of the attribute: tokens to [`Args`].
+//!
+//! Every option passes one setter that keeps its keyword, so an option given twice is found once, and for all of them.
+//! An option that cannot be read is reported and left out, and reading goes on behind the next comma.
+//! What it deliberately does not do: compare options with one another or with the function; `validate` does.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, Ident, Lit, Path, Token, parenthesized};
+
+use crate::duration::{self, Ttl};
+use crate::errors::Errors;
+
+/// An option as written: its keyword, to point at, and its value.
+pub(crate) type Given<T> = Option<(Ident, T)>;
+
+/// What `region = …` names.
+pub(crate) enum Region {
+    Name(String),
+    Path(Expr),
+}
+
+/// What `companion = …` says.
+pub(crate) enum Companion {
+    Named(Ident),
+    None,
+}
+
+/// The options of one attribute.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) region: Given<Region>,
+    pub(crate) ttl: Given<Ttl>,
+    pub(crate) namespace: Given<Expr>,
+    pub(crate) version: Given<Expr>,
+    pub(crate) skip: Given<Punctuated<Ident, Token![,]>>,
+    pub(crate) key: Given<Punctuated<Expr, Token![,]>>,
+    pub(crate) key_generator: Given<Expr>,
+    pub(crate) should_cache: Given<Expr>,
+    pub(crate) share_error: Given<Expr>,
+    pub(crate) result: Given<bool>,
+    pub(crate) in_memory: Given<()>,
+    pub(crate) companion: Given<Companion>,
+    pub(crate) krate: Given<Path>,
+    /// A region was given, or misspelt: its absence is no second mistake.
+    pub(crate) region_is_mentioned: bool,
+}
+
+const KNOWN: &[&str] = &[
+    "region",
+    "ttl",
+    "namespace",
+    "version",
+    "skip",
+    "key",
+    "key_generator",
+    "should_cache",
+    "share_error",
+    "result",
+    "in_memory",
+    "companion",
+    "crate",
+];
+
+/// Options of the manual that a later version brings.
+const LATER: &[&str] = &[
+    "tags",
+    "stale_while_revalidate",
+    "stale_if_error",
+    "refresh_ahead",
+    "jitter",
+    "wait_timeout",
+    "deadline",
+    "background",
+    "owner",
+];
+
+impl Args {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let parsed = (|input: ParseStream<'_>| args.options(input, errors)).parse2(tokens);
+        if let Err(error) = parsed {
+            errors.push(error);
+        }
+        args
+    }
+
+    fn options(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
+        while !input.is_empty() {
+            let read = self.option(input, errors).and_then(|()| end_of_option(input));
+            if let Err(error) = read {
+                errors.push(error);
+                skip_to_comma(input)?;
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn option(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
+        if !input.peek(Ident::peek_any) {
+            self.region_is_mentioned = true;
+            return Err(input.error("expected an option such as `region = \"users\"`"));
+        }
+        let keyword = input.call(Ident::parse_any)?;
+        match keyword.to_string().as_str() {
+            "region" => {
+                self.region_is_mentioned = true;
+                set(&mut self.region, keyword, region(assigned(input)?)?, errors);
+            }
+            "ttl" => set(&mut self.ttl, keyword, duration::ttl(assigned(input)?)?, errors),
+            "namespace" => set(&mut self.namespace, keyword, text(assigned(input)?)?, errors),
+            "version" => set(&mut self.version, keyword, number(assigned(input)?)?, errors),
+            "skip" => set(&mut self.skip, keyword, listed(input, "skip(db, log)")?, errors),
+            "key" => set(&mut self.key, keyword, listed(input, "key(org.id, page)")?, errors),
+            "key_generator" => set(&mut self.key_generator, keyword, assigned(input)?, errors),
+            "should_cache" => set(&mut self.should_cache, keyword, assigned(input)?, errors),
+            "share_error" => set(&mut self.share_error, keyword, assigned(input)?, errors),
+            "result" => set(&mut self.result, keyword, yes_or_no(assigned(input)?)?, errors),
+            "in_memory" => set(&mut self.in_memory, keyword, alone(input)?, errors),
+            "companion" => set(&mut self.companion, keyword, companion(input)?, errors),
+            "crate" => set(&mut self.krate, keyword, path(input)?, errors),
+            other => {
+                self.region_is_mentioned |= nearest(other) == Some("region");
+                skip_to_comma(input)?;
+                errors.at(&keyword, unknown(other));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the first value of an option and reports every further one.
+fn set<T>(slot: &mut Given<T>, keyword: Ident, value: T, errors: &mut Errors) {
+    if slot.is_some() {
+        errors.at(&keyword, format_args!("`{keyword}` is given twice: remove one of the two"));
+    } else {
+        *slot = Some((keyword, value));
+    }
+}
+
+fn unknown(option: &str) -> String {
+    if LATER.contains(&option) {
+        return format!("`{option}` is not supported yet");
+    }
+    let known = KNOWN.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    match nearest(option) {
+        Some(near) => format!("unknown option `{option}`: write `{near}`, or another one of {known}"),
+        None => format!("unknown option `{option}`: expected one of {known}"),
+    }
+}
+
+/// The known option that differs from this one by a slip or two.
+fn nearest(option: &str) -> Option<&'static str> {
+    let near = KNOWN.iter().chain(LATER).map(|known| (strsim::damerau_levenshtein(option, known), *known)).min()?;
+    (near.0 <= 1 + near.1.len() / 4).then_some(near.1)
+}
+
+fn assigned(input: ParseStream<'_>) -> syn::Result<Expr> {
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+fn listed<T: Parse>(input: ParseStream<'_>, example: &str) -> syn::Result<Punctuated<T, Token![,]>> {
+    if !input.peek(syn::token::Paren) {
+        return Err(input.error(format_args!("expected a list in parentheses: write `{example}`")));
+    }
+    let content;
+    parenthesized!(content in input);
+    content.parse_terminated(T::parse, Token![,])
+}
+
+fn alone(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(input.error("this option takes no value: write its name alone"))
+}
+
+fn region(value: Expr) -> syn::Result<Region> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) if name.value().is_empty() => {
+            Err(syn::Error::new_spanned(name, "a region has a name: write `region = \"users\"`"))
+        }
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(Region::Name(name.value())),
+        Expr::Path(_) => Ok(Region::Path(value)),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "expected the name of a region or the path of one: write `region = \"users\"` or `region = USERS`",
+        )),
+    }
+}
+
+fn text(value: Expr) -> syn::Result<Expr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => Ok(value),
+        Expr::Lit(other) => Err(syn::Error::new_spanned(other, "expected a string: write `namespace = \"v1\"`")),
+        constant => Ok(constant),
+    }
+}
+
+fn number(value: Expr) -> syn::Result<Expr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => Ok(value),
+        Expr::Lit(other) => Err(syn::Error::new_spanned(other, "expected a whole number: write `version = 3`")),
+        constant => Ok(constant),
+    }
+}
+
+fn yes_or_no(value: Expr) -> syn::Result<bool> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) => Ok(value.value),
+        other => Err(syn::Error::new_spanned(other, "expected `result = true` or `result = false`")),
+    }
+}
+
+fn companion(input: ParseStream<'_>) -> syn::Result<Companion> {
+    input.parse::<Token![=]>()?;
+    let name: Ident = input
+        .parse()
+        .map_err(|error| syn::Error::new(error.span(), "expected a name for the companion type, or `companion = none`"))?;
+    Ok(if name == "none" { Companion::None } else { Companion::Named(name) })
+}
+
+fn path(input: ParseStream<'_>) -> syn::Result<Path> {
+    input.parse::<Token![=]>()?;
+    input
+        .call(Path::parse_mod_style)
+        .map_err(|error| syn::Error::new(error.span(), "expected the path of cachekit: write `crate = other::cachekit`"))
+}
+
+fn end_of_option(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) { Ok(()) } else { Err(input.error("expected `,` between two options")) }
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_find_the_option_that_was_meant() {
+        assert_eq!(nearest("regoin"), Some("region"));
+        assert_eq!(nearest("should_cach"), Some("should_cache"));
+        assert_eq!(nearest("namespce"), Some("namespace"));
+        assert_eq!(nearest("capacity"), None);
+    }
+
+    #[test]
+    fn every_mistake_is_found_and_reading_goes_on() {
+        let mut errors = Errors::default();
+        let tokens = "region = 5, skip = a, ttl = \"soon\", |, nothing, version = 3".parse().unwrap();
+        let args = Args::parse(tokens, &mut errors);
+        assert_eq!(errors.into_compile_errors().to_string().matches("compile_error").count(), 5);
+        assert!(args.version.is_some());
+    }
+}

@@ -1,0 +1,116 @@
+//! `impl CachedFn` of the companion type, and its entry in the list of annotated functions.
+//!
+//! Settings live in a `static` inside a function, as a `static` cannot name `Self` and a constant would be copied. Whatever
+//! the user wrote as an expression is a closure without captures, evaluated when the region is looked up.
+//! What it deliberately does not do: check that the region exists, which is known when the program runs.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{check, key};
+use crate::args::Region;
+use crate::attrs::{self, Place};
+use crate::duration::Ttl;
+use crate::model::Model;
+
+/// Input: `region = "users", ttl = "10m"` on `fn load_user(id: u64) -> User`.
+/// Output:
+/// ```text
+/// impl CachedFn for load_user {
+///     type Value = User;
+///     type ArgKey = …;
+///     fn info() -> &'static FnInfo { Self::function().info() }
+///     fn function() -> &'static Function<User, …> {
+///         static FUNCTION: Function<User, …> = Function::stored(FnInfo::new(…).ttl(|| …));
+///         &FUNCTION
+///     }
+/// }
+/// inventory::submit! { Annotated::of::<load_user>() }
+/// ```
+pub(super) fn cached_fn(model: &Model) -> TokenStream {
+    let Model { krate, companion, .. } = model;
+    let impl_attrs = attrs::at(&model.item.attrs, Place::Impl);
+    let registration_attrs = attrs::at(&model.item.attrs, Place::Registration);
+    let value = check::value(model);
+    let argument_key = key::argument_key(model);
+    let constructor = check::constructor(model);
+    let info = info(model);
+    let should_cache = model.args.should_cache.as_ref().map(|(_, accept)| quote!(.should_cache(#accept)));
+    quote! {
+        #(#impl_attrs)*
+        #[automatically_derived]
+        impl #krate::CachedFn for #companion {
+            type Value = #value;
+            type ArgKey = #argument_key;
+
+            fn info() -> &'static #krate::FnInfo {
+                Self::function().info()
+            }
+
+            #[doc(hidden)]
+            fn function() -> &'static #krate::__private::Function<Self::Value, Self::ArgKey> {
+                static FUNCTION: #krate::__private::Function<
+                    <#companion as #krate::CachedFn>::Value,
+                    <#companion as #krate::CachedFn>::ArgKey,
+                > = #constructor(#info) #should_cache;
+                &FUNCTION
+            }
+        }
+
+        #(#registration_attrs)*
+        #krate::__private::inventory::submit! {
+            #krate::__private::Annotated::of::<#companion>()
+        }
+    }
+}
+
+/// Output: `FnInfo::new(module_path!(), "load_user", RegionRef::Name("users"), file!(), line!()).namespace("v1")…`.
+fn info(model: &Model) -> TokenStream {
+    let Model { krate, args, name, .. } = model;
+    let region = region(model);
+    let names = model.key_names();
+    let namespace = args.namespace.as_ref().map(|(_, namespace)| quote!(.namespace(#namespace)));
+    let version = args.version.as_ref().map(|(_, version)| quote!(.version(#version)));
+    let ttl = args.ttl.as_ref().map(|(_, ttl)| ttl_method(ttl));
+    let key_generator = args.key_generator.as_ref().map(|(_, generator)| quote!(.key_generator(#generator)));
+    quote! {
+        #krate::__private::FnInfo::new(
+            ::core::module_path!(),
+            #name,
+            #region,
+            ::core::file!(),
+            ::core::line!(),
+        )
+        .arguments(&[#(#names),*])
+        #namespace
+        #version
+        #ttl
+        #key_generator
+    }
+}
+
+fn region(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    match &model.args.region {
+        Some((_, Region::Name(name))) => quote!(#krate::__private::RegionRef::Name(#name)),
+        Some((_, Region::Path(path))) => {
+            // A reference to the static becomes one to the region here, so this is where another type is found out.
+            let reference = quote_spanned!(path.span()=> &#path);
+            quote!(#krate::__private::RegionRef::Path(|| -> &'static #krate::Region { #reference }))
+        }
+        // Reported; any name keeps the rest compiling.
+        None => quote!(#krate::__private::RegionRef::Name("")),
+    }
+}
+
+/// Input: `"10m"` or an expression. Output: `.ttl(|| Duration::new(600, 0))` or `.ttl(|| expression)`.
+fn ttl_method(ttl: &Ttl) -> TokenStream {
+    match ttl {
+        Ttl::Fixed(duration) => {
+            let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+            quote!(.ttl(|| ::core::time::Duration::new(#seconds, #nanoseconds)))
+        }
+        Ttl::Expr(expression) => quote!(.ttl(|| #expression)),
+    }
+}

@@ -1,0 +1,161 @@
+//! The companion type and its associated functions.
+//!
+//! An empty `enum` lives in the namespace of types only, so the function and its companions share a name, and it works in
+//! a function's body too. Signatures are mirrored, not tupled: completion shows the user's own names.
+//! What it deliberately does not do: logic. Every companion is one call into the runtime.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Ident;
+
+use super::{check, docs, key, wrapper};
+use crate::attrs::{self, Place};
+use crate::hygiene;
+use crate::model::Model;
+
+/// Input: `fn load_user(id: u64) -> User { body }`.
+/// Output: `enum load_user {}` and an `impl` with `original`, which has the body, and the companions.
+pub(super) fn companion(model: &Model) -> TokenStream {
+    let companion = &model.companion;
+    let type_attrs = attrs::at(&model.item.attrs, Place::Type);
+    let impl_attrs = attrs::at(&model.item.attrs, Place::Impl);
+    let docs = docs::of(model, "type");
+    let vis = vis(model);
+    let original = original(model);
+    let key = key::function(model);
+    // Clippy counts the arguments of every function; `set` has one more than the key.
+    let wide = (model.arguments.len() >= 7).then(|| quote!(#[allow(clippy::too_many_arguments)]));
+    let shown = model.is_shown.then(|| [key_only(model), refresh(model), handles(model)].into_iter().collect::<TokenStream>());
+    quote! {
+        #docs
+        #(#type_attrs)*
+        #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
+        #vis enum #companion {}
+
+        #(#impl_attrs)*
+        #wide
+        impl #companion {
+            #original
+            #shown
+            #key
+        }
+    }
+}
+
+fn vis(model: &Model) -> Option<TokenStream> {
+    // Hidden in the function's body there is nobody to show it to.
+    model.is_shown.then(|| hygiene::repeated(&model.item.vis))
+}
+
+/// The user's signature and body, word for word.
+///
+/// Only what stands before the name takes the macro as its origin: lints of the function as a whole judge the wrapper,
+/// those of arguments and statements judge this.
+fn original(model: &Model) -> TokenStream {
+    let docs = docs::of(model, "original");
+    let attrs = attrs::at(&model.item.attrs, Place::Original);
+    let vis = vis(model);
+    let body = &model.item.body;
+    let mut sig = model.item.sig.clone();
+    sig.ident = Ident::new("original", hygiene::macro_span(sig.ident.span()));
+    sig.fn_token.span = hygiene::macro_span(sig.fn_token.span);
+    if let Some(asyncness) = &mut sig.asyncness {
+        asyncness.span = hygiene::macro_span(asyncness.span);
+    }
+    quote! {
+        #docs
+        #(#attrs)*
+        #vis #sig #body
+    }
+}
+
+/// `refresh` runs the body, so it has the whole signature.
+fn refresh(model: &Model) -> TokenStream {
+    let docs = docs::of(model, "refresh");
+    let vis = vis(model);
+    let asyncness = &model.item.sig.asyncness;
+    let (generics, _, bounds) = model.item.sig.generics.split_for_impl();
+    let (generics, bounds) = (hygiene::repeated(generics), hygiene::repeated(bounds));
+    // Names are not `repeated`: whoever wrote them, also a `macro_rules`, is the one who can use them.
+    let names = model.arguments.iter().map(|argument| &argument.name);
+    let types = model.arguments.iter().map(|argument| hygiene::repeated(&argument.ty));
+    let output = hygiene::repeated(&model.item.sig.output);
+    let call = wrapper::call(model, "refresh");
+    quote! {
+        #docs
+        #vis #asyncness fn refresh #generics (#(#names: #types),*) #output #bounds { #call }
+    }
+}
+
+/// Input: `id: u64, name: &'a str`.
+/// Output: `fn get(id: u64, name: &str) -> Result<Option<User>, Error> { get::<load_user>(load_user::cachekit_key(…)) }`
+/// and likewise `set`, `invalidate` and `expire`; with `_async` and `.await` where the function is `async`.
+fn key_only(model: &Model) -> TokenStream {
+    let Model { krate, companion, .. } = model;
+    let value = check::repeated_value(model);
+    let parameters = parameters(model);
+    let key = key::call(model);
+    let new = new_value(model);
+    let (asyncness, wait) = if model.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
+    let vis = vis(model);
+    let one = |name: &str, extra: TokenStream, pass: TokenStream, ok: TokenStream| {
+        let docs = docs::of(model, name);
+        let ident = format_ident!("{name}");
+        let runtime = if model.is_async() { format_ident!("{name}_async") } else { ident.clone() };
+        quote! {
+            #docs
+            #vis #asyncness fn #ident(#parameters #extra) -> ::core::result::Result<#ok, #krate::Error> {
+                #krate::__private::#runtime::<#companion>(#key #pass) #wait
+            }
+        }
+    };
+    [
+        one("get", quote!(), quote!(), quote!(::core::option::Option<#value>)),
+        one("set", quote!(#new: #value), quote!(, #new), quote!(())),
+        one("invalidate", quote!(), quote!(), quote!(())),
+        one("expire", quote!(), quote!(), quote!(())),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// `key` and `entry`: nothing is asked of the cache, so they neither fail nor wait.
+fn handles(model: &Model) -> TokenStream {
+    let Model { krate, companion, .. } = model;
+    let value = check::repeated_value(model);
+    let parameters = parameters(model);
+    let key = key::call(model);
+    let vis = vis(model);
+    let key_docs = docs::of(model, "key");
+    let entry_docs = docs::of(model, "entry");
+    let (entry, handle) = if model.is_async() { ("entry_async", "AsyncEntry") } else { ("entry", "Entry") };
+    let (entry, handle) = (format_ident!("{entry}"), format_ident!("{handle}"));
+    quote! {
+        #key_docs
+        #[must_use]
+        #vis fn key(#parameters) -> #krate::Key {
+            #krate::__private::key::<#companion>(#key)
+        }
+        #entry_docs
+        #[must_use]
+        #vis fn entry(#parameters) -> #krate::#handle<#value> {
+            #krate::__private::#entry::<#companion>(#key)
+        }
+    }
+}
+
+/// The arguments that form the key, as parameters.
+fn parameters(model: &Model) -> TokenStream {
+    let arguments = model.key_arguments();
+    let names = arguments.iter().map(|argument| &argument.name);
+    let types = arguments.iter().map(|argument| hygiene::repeated(model.elided(argument)));
+    quote!(#(#names: #types,)*)
+}
+
+/// The name of the value in `set`: the plainest one that no argument has.
+fn new_value(model: &Model) -> Ident {
+    let arguments = model.key_arguments();
+    let is_free = |name: &Ident| arguments.iter().all(|argument| argument.name != *name);
+    let names = ["value", "new_value", "cached_value"].map(|name| format_ident!("{name}"));
+    names.into_iter().find(is_free).unwrap_or_else(|| hygiene::local("value"))
+}

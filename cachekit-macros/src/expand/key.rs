@@ -1,0 +1,104 @@
+//! How arguments become a key.
+//!
+//! One hidden function writes the key for the wrapper and for every companion, so there is one place where each type
+//! must be a `KeyPart`, and one message when it is not. A second place adds the widths up, while compiling, so that short
+//! keys can be compared as whole words.
+//! What it deliberately does not do: encode. Arguments write themselves.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use crate::argument::Argument;
+use crate::hygiene;
+use crate::model::Model;
+
+/// Input: `id: u64, name: &str`.
+/// Output:
+/// ```text
+/// fn cachekit_key(id: &u64, name: &&str) -> KeyWriter {
+///     let mut writer = KeyWriter::new();
+///     <u64 as KeyPart>::write_key(id, &mut writer);
+///     <&str as KeyPart>::write_key(name, &mut writer);
+///     writer
+/// }
+/// ```
+/// With `key(…)` its expressions are written, in a scope where the arguments are references.
+pub(super) fn function(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let arguments = model.key_arguments();
+    let names = arguments.iter().map(|argument| &argument.name);
+    let references = arguments.iter().map(|argument| reference(model, argument));
+    let writer = hygiene::local("writer");
+    let mutability = (!model.key_names().is_empty()).then(|| quote!(mut));
+    let parts = match model.key_expressions() {
+        None => arguments.iter().map(|argument| part(model, argument, &writer)).collect(),
+        Some(expressions) => {
+            let unpacked = arguments.iter().map(|argument| unpacked(argument));
+            let expressions = expressions.iter();
+            quote! {
+                #(#unpacked)*
+                #(#krate::KeyPart::write_key(&(#expressions), &mut #writer);)*
+            }
+        }
+    };
+    quote! {
+        #[doc(hidden)]
+        #[inline]
+        fn cachekit_key(#(#names: #references),*) -> #krate::__private::KeyWriter {
+            let #mutability #writer = #krate::__private::KeyWriter::new();
+            #parts
+            #writer
+        }
+    }
+}
+
+/// Input: `Cow<'_, str>`. Output: `&Cow<'_, str>`, in other words.
+///
+/// Clippy has opinions on `&Cow<…>`, `&Option<&…>` and other references that nobody wrote, and cannot be told to have none
+/// in a crate that forbids `allow`. It knows them by their look, and an item of a slice looks like no reference.
+fn reference(model: &Model, argument: &Argument) -> TokenStream {
+    let ty = hygiene::repeated(model.elided(argument));
+    quote!(<&[#ty] as ::core::iter::IntoIterator>::Item)
+}
+
+/// One argument's part, with the user's own type to point at.
+fn part(model: &Model, argument: &Argument, writer: &impl ToTokens) -> TokenStream {
+    let krate = &model.krate;
+    let ty = model.elided(argument);
+    let name = &argument.name;
+    quote!(<#ty as #krate::KeyPart>::write_key(#name, &mut #writer);)
+}
+
+/// Input: `(a, b): (u8, u8)`, known as `a_b`. Output: `let (a, b) = a_b;`.
+fn unpacked(argument: &Argument) -> Option<TokenStream> {
+    let pattern = hygiene::repeated(argument.pattern.as_ref()?);
+    let name = &argument.name;
+    Some(quote!(let #pattern = #name;))
+}
+
+/// Output: `load_user::cachekit_key(&id, &name)`.
+pub(super) fn call(model: &Model) -> TokenStream {
+    let companion = &model.companion;
+    let names = model.key_arguments().into_iter().map(|argument| &argument.name);
+    quote!(#companion::cachekit_key(#(&#names),*))
+}
+
+/// The type that holds the key in the near tier: an array of words where the widths are known and small.
+///
+/// A type that is no `KeyPart` counts as unbounded here, as `function` has reported it.
+pub(super) fn argument_key(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let words = match model.key_expressions() {
+        // The type of an expression cannot be named.
+        Some(_) => quote!(0),
+        None => {
+            let types = model.key_arguments().into_iter().map(|argument| hygiene::repeated(model.elided(argument)));
+            quote! {{
+                use #krate::__private::UnboundedWidth as _;
+                #krate::__private::words(&[#(#krate::__private::WidthOf::<#types>::WIDTH),*])
+            }}
+        }
+    };
+    quote!(<#krate::__private::Width<#words> as #krate::__private::Fit>::Key)
+}
+

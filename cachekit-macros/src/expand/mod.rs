@@ -1,0 +1,73 @@
+//! Writes what was understood: the function first, its companions last.
+//!
+//! An editor takes a name for what it is first defined as, so the function comes first and stays a function.
+//! Logic belongs to the runtime: everything here is one call into `cachekit::__private`, and names the companion type
+//! (a path of types), never the function by its value name, which an argument could shadow.
+//! What it deliberately does not do: decide anything that `Model` has not decided.
+
+mod wrapper;
+mod companion;
+mod cached_fn;
+mod key;
+mod check;
+mod docs;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::args::Args;
+use crate::errors::Errors;
+use crate::fallback;
+use crate::item::Item;
+use crate::model::Model;
+use crate::validate;
+
+/// The whole attribute.
+pub(crate) fn cache_on_arguments(args: TokenStream, tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let args = Args::parse(args, &mut errors);
+    let item: Item = match syn::parse2(tokens.clone()) {
+        Ok(item) => item,
+        Err(error) => {
+            errors.push(error);
+            return fallback::unchanged(&tokens, errors);
+        }
+    };
+
+    let faults_of_options = errors.len();
+    validate::signature(&item.sig, &mut errors);
+    let model = Model::new(item, args);
+    validate::value(&model, &mut errors);
+    let is_expandable = errors.len() == faults_of_options;
+    validate::options(&model, &mut errors);
+    if !is_expandable {
+        return fallback::unchanged(&tokens, errors);
+    }
+
+    let expansion = expand(&model);
+    let errors = errors.into_compile_errors();
+    quote!(#expansion #errors)
+}
+
+/// Input: `#[cache_on_arguments(region = "users")] fn load_user(id: u64) -> User { … }`
+///
+/// Output:
+/// ```text
+/// fn load_user(id: u64) -> User { … one call into the runtime … }
+/// enum load_user {}
+/// impl load_user { fn original(id: u64) -> User { … } fn get(id: u64) … }
+/// impl CachedFn for load_user { … }
+/// inventory::submit! { … }
+/// ```
+/// With `companion = none` everything but the function moves into the function.
+fn expand(model: &Model) -> TokenStream {
+    let companion = companion::companion(model);
+    let cached_fn = cached_fn::cached_fn(model);
+    let companions = quote!(#companion #cached_fn);
+    if model.is_shown {
+        let wrapper = wrapper::wrapper(model, TokenStream::new());
+        quote!(#wrapper #companions)
+    } else {
+        wrapper::wrapper(model, companions)
+    }
+}

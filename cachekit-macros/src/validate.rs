@@ -1,0 +1,144 @@
+//! Which functions can be cached, and which options go together.
+//!
+//! Every rule speaks for itself and all of them are asked, so one compilation shows every mistake. A message stands at
+//! the tokens to change and says what to write. What it deliberately does not do: repair; and what needs types (is it
+//! `Clone`? a `KeyPart`?) is left to bounds that the expansion places at the user's types.
+
+use quote::ToTokens;
+use syn::{FnArg, GenericParam, ReturnType, Safety, Signature, Type, TypeReference};
+use syn::visit_mut::VisitMut;
+
+use crate::argument::Argument;
+use crate::errors::Errors;
+use crate::lifetimes::{self, Borrow};
+use crate::model::Model;
+
+/// What makes a signature impossible to expand at all.
+pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
+    if let Some(constness) = &sig.constness {
+        errors.at(constness, "a `const fn` cannot be cached, as a cache lives at run time: remove `const`");
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        errors.at(token, "an `unsafe fn` cannot be cached, as no caller vouches for the calls that the cache makes: cache a safe function that calls this one");
+    }
+    if let Some(abi) = &sig.abi {
+        errors.at(abi, "an `extern` function cannot be cached: cache a Rust function that calls this one");
+    }
+    if let Some(variadic) = &sig.variadic {
+        errors.at(variadic, "a variadic function cannot be cached: cache one that takes a slice");
+    }
+    for parameter in &sig.generics.params {
+        if !matches!(parameter, GenericParam::Lifetime(_)) {
+            generic(parameter, errors);
+        }
+    }
+    for input in &sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => errors.at(receiver, format_args!(
+                "methods are not supported yet: move the body to a free function such as `fn {}_of(owner: &Owner, …)`, cache that with `skip(owner)` or `key(owner.id, …)`, and call it here",
+                sig.ident
+            )),
+            FnArg::Typed(typed) => {
+                if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
+                    errors.at(cfg, "an argument cannot be conditional: write `#[cfg(…)]` on the function, once per variant");
+                }
+                if let Some(impl_trait) = ImplTrait::of(&typed.ty) {
+                    generic(impl_trait, errors);
+                }
+            }
+        }
+    }
+    if let ReturnType::Type(_, ty) = &sig.output {
+        if let Some(impl_trait) = ImplTrait::of(ty) {
+            errors.at(impl_trait, "a cache keeps values of a type that has a name: return a concrete type, or a `Vec` of what an iterator yields");
+        }
+    }
+}
+
+fn generic(parameter: impl ToTokens, errors: &mut Errors) {
+    errors.at(
+        parameter,
+        "generic functions are not supported yet: cache a function of concrete types that calls this one",
+    );
+}
+
+/// Finds `impl Trait` anywhere in a type.
+#[derive(Default)]
+struct ImplTrait(Option<Type>);
+
+impl ImplTrait {
+    fn of(ty: &Type) -> Option<Type> {
+        let mut find = Self::default();
+        find.visit_type_mut(&mut ty.clone());
+        find.0
+    }
+}
+
+impl VisitMut for ImplTrait {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::ImplTrait(_)) {
+            self.0.get_or_insert_with(|| ty.clone());
+        }
+        syn::visit_mut::visit_type_mut(self, ty);
+    }
+}
+
+/// What is kept must borrow nothing; without that no companion can be written.
+pub(crate) fn value(model: &Model, errors: &mut Errors) {
+    if let Some(borrow) = lifetimes::first_borrow(model.output.kept(), &model.item.sig.generics) {
+        let message = match &borrow {
+            Borrow::Reference(reference) => owned_instead(reference),
+            Borrow::Parameter(_) => "a cached value outlives the call, so it cannot borrow: return a type without a lifetime, or `'static` here".to_owned(),
+        };
+        errors.at(borrow, message);
+    }
+}
+
+fn owned_instead(reference: &TypeReference) -> String {
+    let owned = match &*reference.elem {
+        Type::Path(path) if path.path.is_ident("str") => "`String` or `Arc<str>`".to_owned(),
+        Type::Slice(slice) => {
+            let item = slice.elem.to_token_stream();
+            format!("`Vec<{item}>` or `Arc<[{item}]>`")
+        }
+        other => {
+            let name = other.to_token_stream();
+            format!("`{name}` or `Arc<{name}>`")
+        }
+    };
+    format!("a cached value outlives the call, so it cannot borrow: return {owned}")
+}
+
+/// Which options go together, and with this function.
+pub(crate) fn options(model: &Model, errors: &mut Errors) {
+    let args = &model.args;
+    if args.region.is_none() && !args.region_is_mentioned {
+        errors.at_attribute("no region: write `region = \"name\"`, or `region = PATH` for one that `regions!` declares");
+    }
+    if let (Some((skip, _)), Some(_)) = (&args.skip, &args.key) {
+        errors.at(skip, "`key(…)` already says what forms the key: remove `skip(…)`");
+    }
+    if let Some((key, expressions)) = &args.key {
+        if expressions.is_empty() {
+            errors.at(key, "`key()` names nothing: list the expressions that form the key, such as `key(org.id, page)`");
+        }
+    }
+    for name in args.skip.iter().flat_map(|(_, names)| names) {
+        if !model.arguments.iter().any(|argument| argument.answers_to(name)) {
+            errors.at(name, format_args!("there is no argument `{name}`: {}", there_are(&model.arguments)));
+        }
+    }
+    if let Some((share_error, _)) = &args.share_error {
+        if !model.output.is_result {
+            errors.at(share_error, "`share_error` is for functions that return a `Result`: remove it, or write `result = true` if the type is an alias of one");
+        }
+    }
+    if let (Some((result, true)), ReturnType::Default) = (&args.result, &model.item.sig.output) {
+        errors.at(result, "this function returns nothing, so there is no `Result`: remove `result = true`");
+    }
+}
+
+fn there_are(arguments: &[Argument]) -> String {
+    let names: Vec<String> = arguments.iter().filter_map(Argument::written_name).map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "this function has none that `skip` can name".to_owned() } else { format!("write one of {}", names.join(", ")) }
+}

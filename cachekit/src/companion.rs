@@ -1,0 +1,370 @@
+//! What stands beside an annotated function: its description, its table, and handles for its entries.
+//!
+//! The attribute writes a type of the function's name, implements [`CachedFn`] for it, and forwards each companion to
+//! `__private`, one line each; the logic is here and in `region`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+use crate::error::Error;
+use crate::flight::FlightKey;
+use crate::key::generator::KeyContext;
+use crate::key::writer::KeyWriter;
+use crate::key::{Arguments, Key, function_text};
+use crate::near::AnyNear;
+use crate::near::argkey::ArgKey;
+use crate::near::table::Table;
+use crate::region::Region;
+use crate::region::core::Core;
+use crate::region::read_through::{Call, Policy};
+use crate::region::stats::Event;
+
+/// A value that a cache can keep: `Clone + Send + Sync + 'static`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be cached",
+    note = "a cached value is cloned for each caller and shared between threads: `Clone + Send + Sync + 'static`"
+)]
+pub trait Value: Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + Sync + 'static> Value for T {}
+
+/// A value that a backend can keep: `Serialize + DeserializeOwned`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a backend",
+    label = "not `Serialize + DeserializeOwned`",
+    note = "derive `serde::Serialize` and `serde::Deserialize`, or write `in_memory` in the attribute: the values then never leave the process"
+)]
+pub trait Storable {}
+
+#[diagnostic::do_not_recommend]
+impl<T: serde::Serialize + serde::de::DeserializeOwned> Storable for T {}
+
+/// An annotated function, as the type that carries its companions.
+///
+/// [`cache_on_arguments`](crate::cache_on_arguments) implements it; code that is generic over cached functions uses it.
+///
+/// ```
+/// use cachekit::{CachedFn, cache_on_arguments, regions};
+///
+/// regions! { static SQUARES = cachekit::Region::builder("squares"); }
+///
+/// #[cache_on_arguments(region = SQUARES)]
+/// fn square(n: u64) -> u64 { n * n }
+///
+/// fn describe<F: CachedFn>() -> String {
+///     format!("{} in region {}", F::info().name(), F::region().unwrap().name())
+/// }
+/// assert_eq!(describe::<square>(), "square in region squares");
+/// ```
+pub trait CachedFn {
+    /// What is cached.
+    type Value: Value;
+
+    #[doc(hidden)]
+    type ArgKey: ArgKey;
+
+    /// Name, place and settings of the function.
+    fn info() -> &'static FnInfo;
+
+    #[doc(hidden)]
+    fn function() -> &'static Function<Self::Value, Self::ArgKey>;
+
+    /// The region of the function.
+    ///
+    /// # Errors
+    ///
+    /// If no linked crate declares a region of the name in the attribute.
+    fn region() -> Result<&'static Region, Error> {
+        Self::info().region()
+    }
+}
+
+/// How an attribute names its region.
+#[derive(Clone, Copy, Debug)]
+pub enum RegionRef {
+    /// By name, looked up in the registry.
+    Name(&'static str),
+    /// By path.
+    Path(fn() -> &'static Region),
+}
+
+/// Name, place and settings of an annotated function.
+#[derive(Clone, Copy, Debug)]
+pub struct FnInfo {
+    module: &'static str,
+    name: &'static str,
+    region: RegionRef,
+    file: &'static str,
+    line: u32,
+    namespace: Option<&'static str>,
+    version: Option<u64>,
+    arguments: &'static [&'static str],
+    ttl: Option<fn() -> Duration>,
+    key_generator: Option<fn(&KeyContext<'_>) -> String>,
+}
+
+impl FnInfo {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        module: &'static str,
+        name: &'static str,
+        region: RegionRef,
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self {
+            module,
+            name,
+            region,
+            file,
+            line,
+            namespace: None,
+            version: None,
+            arguments: &[],
+            ttl: None,
+            key_generator: None,
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn namespace(mut self, namespace: &'static str) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn arguments(mut self, names: &'static [&'static str]) -> Self {
+        self.arguments = names;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn ttl(mut self, ttl: fn() -> Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn key_generator(mut self, generator: fn(&KeyContext<'_>) -> String) -> Self {
+        self.key_generator = Some(generator);
+        self
+    }
+
+    /// The path of the module that declares the function.
+    #[must_use]
+    pub fn module(&self) -> &'static str {
+        self.module
+    }
+
+    /// The name of the function.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The file and the line of the attribute.
+    #[must_use]
+    pub fn place(&self) -> (&'static str, u32) {
+        (self.file, self.line)
+    }
+
+    pub(crate) fn region(&self) -> Result<&'static Region, Error> {
+        match self.region {
+            RegionRef::Name(name) => crate::region(name),
+            RegionRef::Path(region) => Ok(region()),
+        }
+    }
+
+    pub(crate) fn own_ttl(&self) -> Option<fn() -> Duration> {
+        self.ttl
+    }
+
+    /// The text of the function's keys before the arguments.
+    pub(crate) fn text(&self, core: &Core) -> String {
+        let version = self.version.or(core.settings().version);
+        function_text(&core.name, &self.path(), self.namespace, version)
+    }
+
+    /// Module and name, as `app::users::load_user`.
+    pub(crate) fn path(&self) -> String {
+        format!("{}::{}", self.module, self.name)
+    }
+
+    /// What the key generator of the function, or else of the region, makes of a call.
+    fn generated(&self, core: &Core, arguments: &[u8]) -> Option<String> {
+        let settings = core.settings();
+        let context = KeyContext {
+            region: &core.name,
+            module: self.module,
+            function: self.name,
+            namespace: self.namespace,
+            version: self.version.or(settings.version),
+            names: self.arguments,
+            arguments,
+        };
+        match (self.key_generator, &settings.key_generator) {
+            (Some(generator), _) => Some(generator(&context)),
+            (None, Some(generator)) => Some(generator(&context)),
+            (None, None) => None,
+        }
+    }
+
+    /// The key of a call with these arguments.
+    pub(crate) fn key(&self, core: &Core, arguments: &[u8]) -> Key {
+        match self.generated(core, arguments) {
+            Some(text) => text.into(),
+            None => Key::call(self.text(core), arguments),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, error: &Error) -> ! {
+        panic!("`{}` at {}:{} cannot be called: {error}", self.path(), self.file, self.line)
+    }
+}
+
+/// An annotated function as the registry lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct Annotated {
+    pub(crate) info: fn() -> &'static FnInfo,
+    pub(crate) attached: fn() -> Result<(Arc<dyn AnyNear>, u32), Error>,
+}
+
+impl Annotated {
+    /// The entry of `F`.
+    #[must_use]
+    pub const fn of<F: CachedFn>() -> Self {
+        Self {
+            info: F::info,
+            attached: || {
+                let attached = F::function().attach()?;
+                Ok((attached.table.clone(), attached.number))
+            },
+        }
+    }
+}
+
+inventory::collect!(Annotated);
+
+/// The state of an annotated function: its description, and its table once it was called.
+pub struct Function<V: 'static, K: 'static> {
+    info: FnInfo,
+    should_cache: Option<fn(&V) -> bool>,
+    attached: OnceCell<Attached<V, K>>,
+}
+
+struct Attached<V, K> {
+    region: &'static Region,
+    core: Arc<Core>,
+    table: Arc<Table<V, K>>,
+    number: u32,
+}
+
+impl<V: Storable, K> Function<V, K> {
+    /// A function whose values a backend may keep.
+    #[must_use]
+    pub const fn stored(info: FnInfo) -> Self {
+        Self::in_memory(info)
+    }
+}
+
+impl<V, K> Function<V, K> {
+    /// A function whose values never leave the process.
+    #[must_use]
+    pub const fn in_memory(info: FnInfo) -> Self {
+        Self { info, should_cache: None, attached: OnceCell::new() }
+    }
+
+    /// Stores only the values that `should_cache` accepts.
+    #[must_use]
+    pub const fn should_cache(mut self, should_cache: fn(&V) -> bool) -> Self {
+        self.should_cache = Some(should_cache);
+        self
+    }
+
+    /// Name, place and settings.
+    #[must_use]
+    pub const fn info(&self) -> &FnInfo {
+        &self.info
+    }
+}
+
+impl<V: Value, K: ArgKey> Function<V, K> {
+    /// The value, if it is in this process and fresh: the whole of a hit.
+    #[inline]
+    pub(crate) fn hit(&self, key: &KeyWriter) -> Option<V> {
+        let attached = self.attached.get()?;
+        let core = &*attached.core;
+        let value = attached.table.hit(key, core.epoch(), || core.now())?;
+        core.counters.count(Event::Hit);
+        Some(value)
+    }
+
+    fn attach(&self) -> Result<&Attached<V, K>, Error> {
+        self.attached.get_or_try_init(|| {
+            let region = self.info.region()?;
+            let core = Arc::clone(region.core());
+            let table = Arc::new(Table::new());
+            let any: Arc<dyn AnyNear> = table.clone();
+            let number = core.attach(Arc::downgrade(&any));
+            Ok(Attached { region, core, table, number })
+        })
+    }
+
+    /// The call with this key, for everything that is not a hit.
+    pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call<V>, Error> {
+        let attached = self.attach()?;
+        let policy = Policy { ttl: self.info.ttl, should_cache: self.should_cache };
+        if let Some(text) = self.info.generated(&attached.core, key.as_bytes()) {
+            return attached.region.entry(&text.into(), policy);
+        }
+        Ok(Call {
+            core: Arc::clone(&attached.core),
+            near: attached.table.clone(),
+            key: FlightKey { table: attached.number, arguments: Arguments::from_slice(key.as_bytes()) },
+            policy,
+            info: Some(&self.info),
+        })
+    }
+
+    /// The call with this key, for companions that have no error to return.
+    ///
+    /// # Panics
+    ///
+    /// If the region does not exist, with everything that is needed to mend it.
+    pub(crate) fn expect_call(&'static self, key: &KeyWriter) -> Call<V> {
+        self.call(key).unwrap_or_else(|error| self.info.refuse(&error))
+    }
+
+    /// The key of a call.
+    ///
+    /// # Panics
+    ///
+    /// As [`expect_call`](Self::expect_call).
+    pub(crate) fn key(&self, key: &KeyWriter) -> Key {
+        let region = self.info.region().unwrap_or_else(|error| self.info.refuse(&error));
+        self.info.key(region.core(), key.as_bytes())
+    }
+}
+
+impl<V, K> fmt::Debug for Function<V, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("info", &self.info).finish_non_exhaustive()
+    }
+}

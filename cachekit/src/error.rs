@@ -1,0 +1,81 @@
+//! The one error of cachekit.
+//!
+//! Opaque, one word wide and cheap to clone, since one failure may reach many callers; asked by predicates.
+//! The errors of a user's function are not wrapped: they come back as they are.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What went wrong in the cache, with what to do about it.
+///
+/// ```
+/// let error = cachekit::region("nowhere").unwrap_err();
+/// assert!(error.is_unknown_region());
+/// assert!(error.to_string().contains("`nowhere`"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    UnknownRegion,
+    AlreadyConfigured,
+    Type,
+    Settings,
+    Check,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { kind, message: message.into() }))
+    }
+
+    /// No linked crate declares a region of that name.
+    #[must_use]
+    pub fn is_unknown_region(&self) -> bool {
+        self.0.kind == Kind::UnknownRegion
+    }
+
+    /// The region was configured before; [`reconfigure`](crate::Region::reconfigure) replaces settings.
+    #[must_use]
+    pub fn is_already_configured(&self) -> bool {
+        self.0.kind == Kind::AlreadyConfigured
+    }
+
+    /// The entry holds a value of another type than the one that was asked for.
+    #[must_use]
+    pub fn is_type_mismatch(&self) -> bool {
+        self.0.kind == Kind::Type
+    }
+
+    /// A setting of a region makes no sense.
+    #[must_use]
+    pub fn is_settings(&self) -> bool {
+        self.0.kind == Kind::Settings
+    }
+
+    /// [`check`](crate::check) found something; the message lists all of it.
+    #[must_use]
+    pub fn is_check(&self) -> bool {
+        self.0.kind == Kind::Check
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).finish()
+    }
+}
+
+impl std::error::Error for Error {}

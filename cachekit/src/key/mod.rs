@@ -1,0 +1,200 @@
+//! What identifies an entry.
+//!
+//! A key is either the call of an annotated function, its name and its arguments as canonical bytes, or a text that
+//! somebody made by hand. Both have one text form, and from text comes the same key again, so a program may log a key,
+//! store it, and hand it back to [`Region::delete`](crate::Region::delete).
+
+pub(crate) mod generator;
+pub mod mangle;
+pub(crate) mod part;
+pub(crate) mod text;
+pub(crate) mod writer;
+
+use std::cmp::Ordering;
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use smallvec::SmallVec;
+
+use crate::companion::Annotated;
+
+pub(crate) type Arguments = SmallVec<[u8; 36]>;
+
+/// What identifies one entry of a region.
+///
+/// [`Display`](fmt::Display) gives the text that a backend sees before prefix and mangler, and
+/// [`FromStr`] gives the key back:
+///
+/// ```text
+/// users:app::load_user[v1]@3|5,"ann"
+/// ```
+///
+/// names the region `users`, the function `load_user` of the module `app` with `namespace = "v1"` and `version = 3`,
+/// and its arguments.
+/// Every text is a key: one that no function has is a key set by hand.
+///
+/// ```
+/// use cachekit::Key;
+///
+/// let key: Key = "greeting".into();
+/// assert_eq!(key.to_string(), "greeting");
+/// assert_eq!(key, key.to_string().parse().unwrap());
+/// ```
+#[derive(Clone)]
+pub struct Key {
+    form: Form,
+    /// The function that made the key; no part of what the key is, but it finds the function's table even where another
+    /// function has the same name.
+    origin: Option<Annotated>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// A text that is not that of a call.
+    Hand(Box<str>),
+    /// The function with its region, namespace and version, and the arguments.
+    Call { function: Box<str>, arguments: Arguments },
+}
+
+impl Key {
+    pub(crate) fn call(function: String, arguments: &[u8]) -> Self {
+        Self {
+            form: Form::Call { function: function.into(), arguments: Arguments::from_slice(arguments) },
+            origin: None,
+        }
+    }
+
+    pub(crate) fn from_function(mut self, origin: Annotated) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    pub(crate) fn form(&self) -> &Form {
+        &self.form
+    }
+
+    pub(crate) fn origin(&self) -> Option<&Annotated> {
+        self.origin.as_ref()
+    }
+}
+
+/// The text before the arguments of a call.
+///
+/// The characters that the form needs for itself are escaped in names that a user chooses freely.
+pub(crate) fn function_text(region: &str, function: &str, namespace: Option<&str>, version: Option<u64>) -> String {
+    let mut text = String::with_capacity(region.len() + function.len() + 16);
+    text.push_str(&region_text(region));
+    text.push_str(function);
+    if let Some(namespace) = namespace {
+        text.push('[');
+        escape(namespace, &mut text);
+        text.push(']');
+    }
+    if let Some(version) = version {
+        text.push('@');
+        text.push_str(&version.to_string());
+    }
+    text
+}
+
+/// The name of a region as every key of the region begins with it; no region's is the beginning of another's.
+pub(crate) fn region_text(region: &str) -> String {
+    let mut text = String::with_capacity(region.len() + 1);
+    escape(region, &mut text);
+    text.push(':');
+    text
+}
+
+fn escape(name: &str, out: &mut String) {
+    for character in name.chars() {
+        match character {
+            ':' | '|' | '[' | ']' | '%' => out.push_str(&format!("%{:02X}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.form {
+            Form::Hand(text) => f.write_str(text),
+            Form::Call { function, arguments } => {
+                let mut text = format!("{function}|");
+                text::write(arguments, &mut text);
+                f.write_str(&text)
+            }
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.form.hash(state);
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.form.cmp(&other.form)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.to_string()).finish()
+    }
+}
+
+impl FromStr for Key {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        // Arguments may hold the bar, names may not: the first one ends the name.
+        let call = text.split_once('|').and_then(|(function, arguments)| {
+            function.contains("::").then_some(())?;
+            Some(Self::call(function.to_owned(), text::read(arguments)?.as_bytes()))
+        });
+        call.unwrap_or_else(|| Self { form: Form::Hand(text.into()), origin: None })
+    }
+}
+
+macro_rules! from_text {
+    ($($text:ty),*) => {$(
+        impl From<$text> for Key {
+            fn from(text: $text) -> Self {
+                let text: &str = text.as_ref();
+                text.into()
+            }
+        }
+    )*};
+}
+
+from_text!(String, &String, &&str, &&String, std::borrow::Cow<'_, str>);
+
+impl From<&Key> for Key {
+    fn from(key: &Key) -> Self {
+        key.clone()
+    }
+}

@@ -1,0 +1,32 @@
+#![doc = include_str!("../../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod __private;
+mod clock;
+mod companion;
+mod entry;
+mod error;
+mod flight;
+mod freshness;
+mod key;
+mod near;
+mod region;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+
+pub use cachekit_macros::{KeyPart, cache_on_arguments};
+
+pub use self::clock::Clock;
+pub use self::companion::{CachedFn, FnInfo, Storable, Value};
+pub use self::entry::{AsyncEntry, Entry, Peek};
+pub use self::error::Error;
+pub use self::key::generator::KeyContext;
+pub use self::key::part::KeyPart;
+pub use self::key::writer::KeyWriter;
+pub use self::key::{Key, mangle};
+pub use self::region::registry::{StaticRegion, check, region, regions};
+pub use self::region::{Invalidation, Region, RegionBuilder, Stats};

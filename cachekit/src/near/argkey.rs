@@ -1,0 +1,183 @@
+//! How a table keeps its keys: in as few words as the types of the arguments need.
+//!
+//! A key whose parts have at most 32 bytes by their types is an array of one to four words, hashed and compared as such.
+//! Any other keeps its first 32 bytes in words too, and the rest, if there is one, on the heap.
+//! Elements of a key delimit themselves, so padding with zeros makes no two keys equal.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use papaya::Equivalent;
+
+use crate::key::writer::KeyWriter;
+
+const WORD: usize = 8;
+
+/// A key as a table keeps it.
+pub trait ArgKey: Eq + Hash + Send + Sync + Sized + 'static {
+    /// A key as a call looks it up, without an allocation.
+    type Lookup<'a>: Hash + Equivalent<Self>;
+
+    /// The key of a call.
+    fn lookup(key: &KeyWriter) -> Self::Lookup<'_>;
+
+    /// The key with these bytes; `None` where they do not fit, so that no call can have it.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl<const N: usize> ArgKey for [u64; N] {
+    type Lookup<'a> = Self;
+
+    #[inline]
+    fn lookup(key: &KeyWriter) -> Self {
+        debug_assert!(key.len() <= N * WORD, "a key part wrote more than its WIDTH");
+        key.words()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= N * WORD).then(|| words(bytes))
+    }
+}
+
+/// A key of any length.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct AnyArgKey {
+    head: [u64; 4],
+    tail: Option<Box<[u8]>>,
+}
+
+/// [`AnyArgKey`] of a call.
+#[derive(Debug, Hash)]
+pub struct AnyLookup<'a> {
+    head: [u64; 4],
+    tail: Option<&'a [u8]>,
+}
+
+impl Equivalent<AnyArgKey> for AnyLookup<'_> {
+    #[inline]
+    fn equivalent(&self, key: &AnyArgKey) -> bool {
+        self.head == key.head && self.tail == key.tail.as_deref()
+    }
+}
+
+impl ArgKey for AnyArgKey {
+    type Lookup<'a> = AnyLookup<'a>;
+
+    #[inline]
+    fn lookup(key: &KeyWriter) -> AnyLookup<'_> {
+        if key.len() <= 4 * WORD {
+            AnyLookup { head: key.words(), tail: None }
+        } else {
+            let (head, tail) = key.as_bytes().split_at(4 * WORD);
+            AnyLookup { head: words(head), tail: Some(tail) }
+        }
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, tail) = bytes.split_at(bytes.len().min(4 * WORD));
+        Some(Self { head: words(head), tail: (!tail.is_empty()).then(|| tail.into()) })
+    }
+}
+
+/// Bytes as words, padded with zeros.
+fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
+    let mut words = [0; N];
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks(WORD)) {
+        let mut padded = [0; WORD];
+        padded[..chunk.len()].copy_from_slice(chunk);
+        *word = u64::from_le_bytes(padded);
+    }
+    words
+}
+
+/// The number of words for a key whose parts have these widths; 0 where they are unbounded or more than four.
+#[must_use]
+pub const fn word_count(widths: &[usize]) -> usize {
+    let width = crate::key::part::width_sum(widths);
+    if width > 4 * WORD {
+        0
+    } else if width == 0 {
+        1
+    } else {
+        width.div_ceil(WORD)
+    }
+}
+
+/// A number of words, as a type.
+#[derive(Debug)]
+pub struct Width<const N: usize>;
+
+/// The [`ArgKey`] for a number of words.
+pub trait Fit {
+    /// How the table keeps its keys.
+    type Key: ArgKey;
+}
+
+macro_rules! fit {
+    ($($words:literal => $key:ty),*) => {$(
+        impl Fit for Width<$words> {
+            type Key = $key;
+        }
+    )*};
+}
+
+fit!(0 => AnyArgKey, 1 => [u64; 1], 2 => [u64; 2], 3 => [u64; 3], 4 => [u64; 4]);
+
+/// Hashes keys, and lets a table be asked by the hash alone.
+#[derive(Clone, Default)]
+pub(crate) struct KeyHash(foldhash::fast::RandomState);
+
+pub(crate) struct KeyHasher {
+    fold: <foldhash::fast::RandomState as BuildHasher>::Hasher,
+    /// The hash itself, where the question is a hash.
+    known: Option<u64>,
+}
+
+impl BuildHasher for KeyHash {
+    type Hasher = KeyHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> KeyHasher {
+        KeyHasher { fold: self.0.build_hasher(), known: None }
+    }
+}
+
+impl Hasher for KeyHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        self.fold.write(bytes);
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        self.fold.write_u64(word);
+    }
+
+    /// No key writes an `i128`: it is how [`ByHash`] hands over a hash.
+    #[inline]
+    fn write_i128(&mut self, hash: i128) {
+        self.known = Some(hash as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.known.unwrap_or_else(|| self.fold.finish())
+    }
+}
+
+/// Finds an entry by the hash of its key.
+pub(crate) struct ByHash<'a> {
+    pub(crate) hash: u64,
+    pub(crate) hasher: &'a KeyHash,
+}
+
+impl Hash for ByHash<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_i128(i128::from(self.hash));
+    }
+}
+
+impl<K: ArgKey> Equivalent<K> for ByHash<'_> {
+    fn equivalent(&self, key: &K) -> bool {
+        self.hasher.hash_one(key) == self.hash
+    }
+}

@@ -1,0 +1,218 @@
+//! Which entry goes when a region is full: S3-FIFO.
+//!
+//! New entries pass through a small queue; those that were used meanwhile move to the main one, the others go, and their
+//! hash is remembered for a while, so that an entry that comes back soon skips the small queue
+//! (Yang et al., “FIFO queues are all you need for cache eviction”, SOSP 2023).
+//! A hit only leaves a mark, and nothing moves until room is needed: promotion is lazy.
+//!
+//! The queues hold hashes, not keys, and their lock is held only to move an element: tables are asked, and entries
+//! dropped, outside of it. What it deliberately does not know: types of keys and values.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An entry as the queues know it; of no more meaning once the entry has gone or its ticket is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) hash: u64,
+    pub(crate) ticket: u32,
+    pub(crate) table: u32,
+}
+
+/// What a table says of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inspection {
+    Gone,
+    Used,
+    Unused,
+}
+
+/// The tables of a region.
+pub(crate) trait Tables {
+    fn inspect(&self, candidate: Candidate) -> Inspection;
+    fn evict(&self, candidate: Candidate) -> bool;
+}
+
+pub(crate) struct Eviction(Mutex<Queues>);
+
+struct Queues {
+    capacity: usize,
+    /// Entries that have room, in the tables or on their way there.
+    live: usize,
+    next_ticket: u32,
+    small: VecDeque<Candidate>,
+    main: VecDeque<Candidate>,
+    ghosts: Ghosts,
+}
+
+/// What the queues want done before there is room.
+enum Next {
+    Room(u32),
+    /// The queues hold many elements whose entries are gone: look whether this is one.
+    Sweep(Candidate, Queue),
+    Judge(Candidate, Queue),
+    /// Every entry is being judged by somebody else.
+    Full,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Small,
+    Main,
+}
+
+impl Eviction {
+    /// At most `capacity` entries; `usize::MAX` is no limit, and then nothing is recorded.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self(Mutex::new(Queues {
+            capacity,
+            live: 0,
+            next_ticket: 0,
+            small: VecDeque::new(),
+            main: VecDeque::new(),
+            ghosts: Ghosts::default(),
+        }))
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: usize) {
+        let mut queues = self.lock();
+        queues.capacity = capacity;
+        queues.ghosts = Ghosts::default();
+    }
+
+    /// Makes room for one entry and gives its ticket; `None` where the region is full of entries that are just being
+    /// stored. Adds the number of evicted entries to `evicted`.
+    pub(crate) fn admit(&self, table: u32, hash: u64, tables: &impl Tables, evicted: &mut u64) -> Option<u32> {
+        let mut sweeps = 2;
+        loop {
+            let next = self.lock().next(table, hash, sweeps > 0);
+            match next {
+                Next::Room(ticket) => return Some(ticket),
+                Next::Full => return None,
+                Next::Sweep(candidate, queue) => {
+                    sweeps -= 1;
+                    if tables.inspect(candidate) != Inspection::Gone {
+                        self.lock().push(candidate, queue);
+                    }
+                }
+                Next::Judge(candidate, queue) => match tables.inspect(candidate) {
+                    Inspection::Gone => {}
+                    Inspection::Used => self.lock().push(candidate, Queue::Main),
+                    Inspection::Unused => {
+                        if tables.evict(candidate) {
+                            *evicted += 1;
+                            self.lock().evicted(candidate, queue);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Gives back the room of entries that were removed or never came.
+    pub(crate) fn release(&self, entries: usize) {
+        if entries > 0 {
+            let mut queues = self.lock();
+            queues.live = queues.live.saturating_sub(entries);
+        }
+    }
+
+    /// How many entries have room; `None` where that is not recorded.
+    pub(crate) fn live(&self) -> Option<usize> {
+        let queues = self.lock();
+        (queues.capacity != usize::MAX).then_some(queues.live)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        // No code of a user's runs under this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queues {
+    fn next(&mut self, table: u32, hash: u64, sweep: bool) -> Next {
+        if self.capacity == usize::MAX {
+            return Next::Room(0);
+        }
+        if self.live < self.capacity {
+            if sweep && self.small.len() + self.main.len() > 2 * self.live + 64 {
+                if let Some((candidate, queue)) = self.pop() {
+                    return Next::Sweep(candidate, queue);
+                }
+            }
+            self.live += 1;
+            self.next_ticket = self.next_ticket.wrapping_add(1);
+            let candidate = Candidate { hash, ticket: self.next_ticket, table };
+            let queue = if self.ghosts.take(hash) { Queue::Main } else { Queue::Small };
+            self.push(candidate, queue);
+            return Next::Room(self.next_ticket);
+        }
+        match self.pop() {
+            Some((candidate, queue)) => Next::Judge(candidate, queue),
+            None => Next::Full,
+        }
+    }
+
+    /// The oldest of the small queue while that has more than a tenth of the entries, else of the main one.
+    fn pop(&mut self) -> Option<(Candidate, Queue)> {
+        let small = |queues: &mut Self| Some((queues.small.pop_front()?, Queue::Small));
+        let main = |queues: &mut Self| Some((queues.main.pop_front()?, Queue::Main));
+        if self.small.len() > self.capacity / 10 {
+            small(self).or_else(|| main(self))
+        } else {
+            main(self).or_else(|| small(self))
+        }
+    }
+
+    fn push(&mut self, candidate: Candidate, queue: Queue) {
+        match queue {
+            Queue::Small => self.small.push_back(candidate),
+            Queue::Main => self.main.push_back(candidate),
+        }
+    }
+
+    fn evicted(&mut self, candidate: Candidate, queue: Queue) {
+        self.live = self.live.saturating_sub(1);
+        if queue == Queue::Small {
+            self.ghosts.add(candidate.hash, self.capacity);
+        }
+    }
+}
+
+/// The hashes of entries that left the small queue, as many as the region has entries.
+///
+/// One cell per hash, overwritten by the next that falls on it: four bytes an entry and no queue to keep.
+#[derive(Default)]
+struct Ghosts(Box<[u32]>);
+
+impl Ghosts {
+    fn add(&mut self, hash: u64, capacity: usize) {
+        if self.0.is_empty() {
+            self.0 = vec![0; capacity.next_power_of_two()].into();
+        }
+        let cell = self.cell(hash);
+        self.0[cell] = Self::print(hash);
+    }
+
+    /// Whether the hash was remembered; it is not any more.
+    fn take(&mut self, hash: u64) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let cell = self.cell(hash);
+        let known = self.0[cell] == Self::print(hash);
+        if known {
+            self.0[cell] = 0;
+        }
+        known
+    }
+
+    fn cell(&self, hash: u64) -> usize {
+        hash as usize & (self.0.len() - 1)
+    }
+
+    /// The upper half, never zero, since zero is an empty cell.
+    fn print(hash: u64) -> u32 {
+        (hash >> 32) as u32 | 1
+    }
+}

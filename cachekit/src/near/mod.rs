@@ -1,0 +1,79 @@
+//! The near tier: values in this process, typed, read without a lock.
+//!
+//! One table per annotated function and one for what is set by hand; the capacity is the region's, over all of them.
+//! The paths that are not hot see a table through two traits, [`AnyNear`] without and [`Near`] with the type of the
+//! values, so that they are compiled once per type of value and not once per function.
+//! What it deliberately does not do: compute, wait, or decide who may.
+
+pub(crate) mod argkey;
+pub(crate) mod eviction;
+pub(crate) mod table;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use self::eviction::{Candidate, Inspection};
+use crate::clock::Nanos;
+use crate::freshness::{Epoch, Stamp, Verdict, judge};
+
+/// An entry as it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<V> {
+    pub(crate) value: V,
+    pub(crate) stamp: Stamp,
+    pub(crate) fresh_until: Nanos,
+}
+
+impl<V> Found<V> {
+    pub(crate) fn judge(&self, epoch: Epoch, now: Nanos) -> Verdict {
+        judge(&self.stamp, self.fresh_until, epoch, now)
+    }
+}
+
+/// A table, whatever its values are.
+pub(crate) trait AnyNear: Send + Sync {
+    /// The number of entries, whatever their state.
+    fn len(&self) -> usize;
+    /// Drops what is not readable at the epoch, or everything without one; gives the number of entries dropped.
+    fn purge(&self, keep: Option<Epoch>) -> usize;
+    /// Looks whether an entry was used since the last look, and forgets that it was.
+    fn inspect(&self, candidate: Candidate) -> Inspection;
+    /// Drops an entry if it is still the one meant.
+    fn evict(&self, candidate: Candidate) -> bool;
+    /// The hash of a key; `None` for a key that no entry of this table has.
+    fn hash(&self, arguments: &[u8]) -> Option<u64>;
+    /// The table as one of values `V`, put into `want`, an `Option<Arc<dyn Near<V>>>`, if that is their type.
+    fn provide(self: Arc<Self>, want: &mut dyn Any);
+    /// The name of the type of the values.
+    fn value_type(&self) -> &'static str;
+    /// Runs `work` with the table pinned: what `work` removes or replaces is dropped after it, so `work` may hold locks.
+    fn pinned_any(&self, work: &mut dyn FnMut(&dyn PinnedAny));
+}
+
+/// A table of values `V`.
+pub(crate) trait Near<V>: Send + Sync {
+    /// The table without the type.
+    fn any(&self) -> &dyn AnyNear;
+    /// A copy of an entry, which `mark` says to be a use of it.
+    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found<V>>;
+    /// As [`AnyNear::pinned_any`], with the values.
+    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned<V>));
+}
+
+/// A pinned table; none of its methods runs code of a user's.
+pub(crate) trait PinnedAny {
+    /// Removes an entry; whether there was one.
+    fn remove(&self, arguments: &[u8]) -> bool;
+    /// Marks an entry as expired.
+    fn expire(&self, arguments: &[u8], now: Nanos);
+}
+
+/// A pinned table of values `V`.
+pub(crate) trait Pinned<V> {
+    /// Shows an entry, with the verdict on it.
+    fn look(&self, arguments: &[u8], epoch: Epoch, now: Nanos, seen: &mut dyn FnMut(&V, Verdict));
+    /// Replaces an entry; where there is none, the value stays in `value`.
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp);
+    /// Adds an entry that eviction has made room for; whether there was none.
+    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> bool;
+}

@@ -1,0 +1,177 @@
+//! The settings of a region, and how they are given.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Region;
+use crate::clock::Clock;
+use crate::error::{Error, Kind};
+use crate::key::generator::KeyContext;
+
+/// Entries that a region holds where nothing else is said.
+pub(crate) const DEFAULT_CAPACITY: usize = 10_000;
+
+pub(crate) type Mangler = Arc<dyn Fn(&str) -> String + Send + Sync>;
+pub(crate) type Generator = Arc<dyn Fn(&KeyContext<'_>) -> String + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) capacity: usize,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) version: Option<u64>,
+    pub(crate) key_prefix: Box<str>,
+    pub(crate) key_mangler: Option<Mangler>,
+    pub(crate) key_generator: Option<Generator>,
+}
+
+impl Settings {
+    fn new() -> Self {
+        Self {
+            ttl: None,
+            capacity: DEFAULT_CAPACITY,
+            clock: None,
+            version: None,
+            key_prefix: "".into(),
+            key_mangler: None,
+            key_generator: None,
+        }
+    }
+
+    /// Whether entries that were stored under `old` mean the same under these settings.
+    pub(crate) fn reads(&self, old: &Self) -> bool {
+        let same_clock = match (&self.clock, &old.clock) {
+            (None, None) => true,
+            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+            _ => false,
+        };
+        let unbounded = |settings: &Self| settings.capacity == usize::MAX;
+        same_clock && self.version == old.version && unbounded(self) == unbounded(old)
+    }
+}
+
+/// Settings for a [`Region`], from [`Region::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use cachekit::Region;
+///
+/// let region = Region::builder("users")
+///     .ttl(Duration::from_secs(300))
+///     .capacity(50_000)
+///     .build()?;
+/// assert_eq!(region.name(), "users");
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct RegionBuilder {
+    pub(crate) name: Box<str>,
+    pub(crate) settings: Settings,
+}
+
+impl RegionBuilder {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.into(), settings: Settings::new() }
+    }
+
+    /// How long a value is fresh, counted from the end of its computation. Default: for ever.
+    ///
+    /// Past its ttl a value is kept for as long again, at most 5 minutes: while one caller computes a new one, the
+    /// others are served the old one at once.
+    /// `Duration::ZERO` stores nothing.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.settings.ttl = Some(ttl);
+        self
+    }
+
+    /// The most entries that the region holds in this process, all its functions together. Default: 10,000.
+    ///
+    /// Beyond that the entries that were not used again go first (S3-FIFO).
+    /// `usize::MAX` is no limit.
+    pub fn capacity(mut self, entries: usize) -> Self {
+        self.settings.capacity = entries;
+        self
+    }
+
+    /// Where the region reads the time. Default: the coarse monotonic clock of the system, see [`Clock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.settings.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Part of the key of every function of the region that has no `version` of its own. Default: none.
+    ///
+    /// A new version is a new key: bump it when the meaning of the values changes.
+    pub fn version(mut self, version: u64) -> Self {
+        self.settings.version = Some(version);
+        self
+    }
+
+    /// Stands before each key in a backend, to tell apart programs that share one. Default: nothing.
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.settings.key_prefix = prefix.into().into();
+        self
+    }
+
+    /// Turns the text of a key, prefix included, into the one that a backend is handed. Default: none.
+    ///
+    /// ```
+    /// use cachekit::{Region, mangle};
+    ///
+    /// let region = Region::builder("pages").key_mangler(mangle::length_conditional(250, mangle::sha1)).build()?;
+    /// assert_eq!(region.backend_key("k"), "pages:k");
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    pub fn key_mangler(mut self, mangler: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.settings.key_mangler = Some(Arc::new(mangler));
+        self
+    }
+
+    /// Makes the keys of the region's functions that have no `key_generator` of their own. Default: the canonical form,
+    /// see [`Key`](crate::Key).
+    ///
+    /// What it returns is a key set by hand: functions whose generators return one text share one entry, which then
+    /// should hold one type. Values are kept as those set by hand, and a hit costs a few more nanoseconds.
+    pub fn key_generator(mut self, generator: impl Fn(&KeyContext<'_>) -> String + Send + Sync + 'static) -> Self {
+        self.settings.key_generator = Some(Arc::new(generator));
+        self
+    }
+
+    /// Makes a region that is not in the registry; [`regions!`](crate::regions) makes those that are.
+    ///
+    /// # Errors
+    ///
+    /// If the name is empty or the capacity is zero.
+    pub fn build(self) -> Result<Region, Error> {
+        self.check()?;
+        Ok(Region::new(self))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let fault = if self.name.is_empty() {
+            "the name of a region is empty: write `Region::builder(\"a name\")`".to_owned()
+        } else if self.settings.capacity == 0 {
+            format!("the capacity of region `{}` is 0: write `.capacity(1)` or more", self.name)
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Settings, fault))
+    }
+}
+
+impl fmt::Debug for RegionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegionBuilder")
+            .field("name", &self.name)
+            .field("ttl", &self.settings.ttl)
+            .field("capacity", &self.settings.capacity)
+            .field("clock", &self.settings.clock)
+            .field("version", &self.settings.version)
+            .field("key_prefix", &self.settings.key_prefix)
+            .field("key_mangler", &self.settings.key_mangler.is_some())
+            .field("key_generator", &self.settings.key_generator.is_some())
+            .finish()
+    }
+}

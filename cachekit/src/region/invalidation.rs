@@ -1,0 +1,51 @@
+//! Forgetting: one entry, or all entries of a region.
+//!
+//! For an entry the flight is detached and the entry changed under one lock, so a computation that began before can
+//! neither be stored nor joined afterwards. For a region the epoch moves, in one step for any number of entries, and no
+//! clock is involved.
+
+use super::core::Core;
+use super::stats::Event;
+use crate::flight::FlightKey;
+use crate::freshness::Epoch;
+use crate::near::AnyNear;
+
+/// How much an invalidation of a region forgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Invalidation {
+    /// Every value is gone for every caller.
+    Hard,
+    /// One caller renews each value; the others are served the old one meanwhile.
+    Soft,
+}
+
+/// Removes an entry.
+pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
+    let mut removed = false;
+    near.pinned_any(&mut |table| {
+        removed = core.flights.overtake(key, || table.remove(&key.arguments));
+    });
+    core.release(usize::from(removed));
+    core.counters.count(Event::Invalidation);
+}
+
+/// Marks an entry as expired.
+pub(crate) fn expire(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
+    let now = core.now();
+    near.pinned_any(&mut |table| core.flights.overtake(key, || table.expire(&key.arguments, now)));
+    core.counters.count(Event::Invalidation);
+}
+
+/// Invalidates every entry of the region.
+pub(crate) fn all(core: &Core, how: Invalidation) {
+    core.counters.count(Event::Invalidation);
+    match how {
+        Invalidation::Soft => core.move_epoch(Epoch::SOFT),
+        Invalidation::Hard => {
+            core.move_epoch(Epoch::HARD);
+            // Unreadable already; this frees their memory.
+            core.purge(Some(core.epoch()));
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! Regions: named groups of entries with common settings.
+//!
+//! A [`Region`] is the handle that users hold. Its functions attach their tables to it, and what it is told, to
+//! invalidate, to be configured, to count, holds for all of them. Entries set by hand live beside those of functions.
+
+pub(crate) mod builder;
+pub(crate) mod core;
+pub(crate) mod hand;
+pub(crate) mod invalidation;
+pub(crate) mod read_through;
+pub(crate) mod registry;
+pub(crate) mod share;
+pub(crate) mod stats;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use self::builder::RegionBuilder;
+pub use self::invalidation::Invalidation;
+pub use self::stats::Stats;
+
+use self::core::Core;
+use self::hand::{HandNear, HandTable, hand_bytes};
+use self::read_through::{Call, Policy};
+use crate::companion::{FnInfo, Storable, Value};
+use crate::error::{Error, Kind};
+use crate::flight::FlightKey;
+use crate::freshness::Verdict;
+use crate::key::{Arguments, Form, Key, region_text};
+use crate::near::{AnyNear, Near};
+
+/// A named group of entries with common settings.
+///
+/// Declare regions with [`regions!`](crate::regions), and annotated functions find them by name or path; a region from
+/// [`Region::builder`] is not in the registry and lives as long as its last clone.
+/// Where nothing else is said, values are kept in this process.
+///
+/// Methods that may touch a backend have a twin with the suffix `_async`.
+/// A key is anything that is [`Into<Key>`](Key): a text, or the key of an annotated function, whose entry is then meant.
+///
+/// ```
+/// use cachekit::Region;
+///
+/// let region = Region::builder("greetings").build()?;
+/// let greeting = region.get_or_create("en", || "hello".to_owned());
+/// assert_eq!(greeting, "hello");
+/// assert_eq!(region.get::<String>("en")?, Some(greeting));
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Region(Arc<Inner>);
+
+struct Inner {
+    core: Arc<Core>,
+    /// The settings that the region was built with.
+    declared: RegionBuilder,
+    configured: Mutex<bool>,
+    hand: Arc<HandTable>,
+    /// The number of the table `hand`.
+    hand_number: u32,
+}
+
+impl Region {
+    /// Settings for a region of this name.
+    pub fn builder(name: &str) -> RegionBuilder {
+        RegionBuilder::new(name)
+    }
+
+    pub(crate) fn new(declared: RegionBuilder) -> Self {
+        let core = Arc::new(Core::new(&declared.name, declared.settings.clone()));
+        let hand = Arc::new(HandTable::new());
+        let any: Arc<dyn AnyNear> = hand.clone();
+        let hand_number = core.attach(Arc::downgrade(&any));
+        Self(Arc::new(Inner { core, declared, configured: Mutex::new(false), hand, hand_number }))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+
+    /// The name of the region.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.core.name
+    }
+
+    /// Changes the settings once, for calls that start after it; `change` starts from the declared ones.
+    ///
+    /// Values that are stored already stay where the new settings read them alike: another clock or version drops them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cachekit::{Region, regions};
+    ///
+    /// regions! { static USERS = Region::builder("configured"); }
+    ///
+    /// USERS.configure(|r| r.key_prefix("myapp:").ttl(Duration::from_secs(600)))?;
+    /// assert!(USERS.configure(|r| r).unwrap_err().is_already_configured());
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the region was configured before ([`is_already_configured`](Error::is_already_configured)), or a setting makes
+    /// no sense; the settings are then as they were.
+    pub fn configure(&self, change: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Result<(), Error> {
+        self.change_settings(false, change)
+    }
+
+    /// As [`configure`](Self::configure), as often as one likes.
+    ///
+    /// # Errors
+    ///
+    /// If a setting makes no sense; the settings are then as they were.
+    pub fn reconfigure(&self, change: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Result<(), Error> {
+        self.change_settings(true, change)
+    }
+
+    fn change_settings(&self, again: bool, change: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Result<(), Error> {
+        let changed = change(self.0.declared.clone());
+        changed.check()?;
+        if changed.name != self.0.declared.name {
+            return Err(Error::new(
+                Kind::Settings,
+                format!(
+                    "region `{}` cannot be renamed to `{}`: keep the builder that `configure` hands over",
+                    self.name(),
+                    changed.name
+                ),
+            ));
+        }
+        let mut configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        if *configured && !again {
+            return Err(Error::new(
+                Kind::AlreadyConfigured,
+                format!("region `{}` is already configured: call `reconfigure` to replace its settings", self.name()),
+            ));
+        }
+        self.0.core.set_settings(changed.settings);
+        *configured = true;
+        Ok(())
+    }
+
+    /// The value of an entry, if it is fresh; never computes.
+    ///
+    /// # Errors
+    ///
+    /// If the entry holds a value of another type, or the backend fails.
+    pub fn get<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
+        let call = self.entry::<T>(&key.into(), Policy::default())?;
+        let value = call.get();
+        if value.is_none() {
+            self.check_type::<T>(&call)?;
+        }
+        Ok(value)
+    }
+
+    /// Stores a value. A computation of the key that is running is not stored.
+    ///
+    /// # Errors
+    ///
+    /// If the key is that of a function with values of another type, or the backend fails.
+    pub fn set<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
+        self.entry(&key.into(), Policy::default())?.set(value.clone());
+        Ok(())
+    }
+
+    /// Forgets an entry; it need not exist. A computation of the key that is running is not stored.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails; this process does not serve the value any more even then.
+    pub fn delete(&self, key: impl Into<Key>) -> Result<(), Error> {
+        let (near, key, _) = self.find(&key.into())?;
+        let near = near.map_or_else(|| self.0.hand.clone() as Arc<dyn AnyNear>, |near| near);
+        invalidation::forget(&self.0.core, &*near, &key);
+        Ok(())
+    }
+
+    /// The value of an entry, made by `create` where there is none; one creation at a time per key.
+    ///
+    /// Callers who meet a creation wait for its value, or are served the old one where there is one.
+    /// A value of another type under the key is replaced.
+    ///
+    /// # Panics
+    ///
+    /// If `create` panics, and if it asks for its own key.
+    pub fn get_or_create<T: Value + Storable>(&self, key: impl Into<Key>, create: impl FnOnce() -> T) -> T {
+        match self.try_get_or_create(key, || Ok::<T, Infallible>(create())) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`get_or_create`](Self::get_or_create), for a creation that can fail. Errors are not stored and not shared:
+    /// of the callers who wait for a creation that fails one tries next, and when that fails too, all others at once.
+    ///
+    /// # Errors
+    ///
+    /// If `create` fails.
+    pub fn try_get_or_create<T: Value + Storable, E>(
+        &self,
+        key: impl Into<Key>,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self.entry::<T>(&key.into(), Policy::default()) {
+            Ok(call) => call.run(None, create),
+            // The key is that of a function with values of another type: the caller's value is not lost for that.
+            Err(_) => create(),
+        }
+    }
+
+    /// The values of some entries, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn get_many<T: Value + Storable>(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<Key>>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        keys.into_iter().map(|key| self.get(key)).collect()
+    }
+
+    /// Stores some values.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set); values before the one that failed are stored.
+    pub fn set_many<'v, T: Value + Storable>(
+        &self,
+        entries: impl IntoIterator<Item = (impl Into<Key>, &'v T)>,
+    ) -> Result<(), Error> {
+        entries.into_iter().try_for_each(|(key, value)| self.set(key, value))
+    }
+
+    /// Forgets some entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete).
+    pub fn delete_many(&self, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<(), Error> {
+        keys.into_iter().try_for_each(|key| self.delete(key))
+    }
+
+    /// Invalidates every entry of the region, those of functions among them.
+    ///
+    /// A computation that is running reaches the callers who came before, and is not stored.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub fn invalidate(&self, how: Invalidation) -> Result<(), Error> {
+        invalidation::all(&self.0.core, how);
+        Ok(())
+    }
+
+    /// What the region has counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.core.stats()
+    }
+
+    /// The text that a backend is handed for a key: prefix, region and key, through the mangler.
+    #[must_use]
+    pub fn backend_key(&self, key: impl Into<Key>) -> String {
+        let settings = self.0.core.settings();
+        let key = key.into();
+        let region = region_text(self.name());
+        let text = match key.form() {
+            Form::Call { function, .. } if function.starts_with(&region) => format!("{}{key}", settings.key_prefix),
+            _ => format!("{}{region}{key}", settings.key_prefix),
+        };
+        settings.key_mangler.as_ref().map_or(text.clone(), |mangler| mangler(&text))
+    }
+
+    /// How many callers wait for a computation of the key.
+    #[cfg(feature = "testing")]
+    pub(crate) fn waiting(&self, key: &Key) -> usize {
+        self.find(key).map_or(0, |(_, key, _)| self.0.core.flights.followers(&key))
+    }
+
+    /// The entry of a key as one of values `T`.
+    pub(crate) fn entry<T: Value>(&self, key: &Key, policy: Policy<T>) -> Result<Call<T>, Error> {
+        let (near, flight_key, info) = self.find(key)?;
+        let near: Arc<dyn Near<T>> = match near {
+            None => Arc::new(HandNear(Arc::clone(&self.0.hand))),
+            Some(any) => {
+                let mut near: Option<Arc<dyn Near<T>>> = None;
+                let holds = any.value_type();
+                any.provide(&mut near);
+                near.ok_or_else(|| mismatch::<T>(key, holds))?
+            }
+        };
+        Ok(Call {
+            core: Arc::clone(&self.0.core),
+            near,
+            key: flight_key,
+            policy: Policy { ttl: policy.ttl.or(info.and_then(FnInfo::own_ttl)), ..policy },
+            info,
+        })
+    }
+
+    /// Where an entry is: in the table of a function, or among those made by hand.
+    fn find(&self, key: &Key) -> Result<(Option<Arc<dyn AnyNear>>, FlightKey, Option<&'static FnInfo>), Error> {
+        if let Form::Call { function, arguments } = key.form() {
+            let annotated = match key.origin() {
+                Some(origin) if registry::is_in(origin, &self.0.core) => Some(*origin),
+                _ => registry::function(&self.0.core, function)?,
+            };
+            if let Some(annotated) = annotated {
+                let (near, table) = (annotated.attached)()?;
+                if near.hash(arguments).is_some() {
+                    let arguments = arguments.clone();
+                    return Ok((Some(near), FlightKey { table, arguments }, Some((annotated.info)())));
+                }
+            }
+        }
+        let bytes = hand_bytes(&key.to_string());
+        let key = FlightKey { table: self.0.hand_number, arguments: Arguments::from_slice(bytes.as_bytes()) };
+        Ok((None, key, None))
+    }
+
+    /// An error if the entry is readable, but of another type.
+    fn check_type<T: Value>(&self, call: &Call<T>) -> Result<(), Error> {
+        if call.info.is_some() {
+            return Ok(());
+        }
+        let Some(found) = self.0.hand.read(&call.key.arguments, false) else { return Ok(()) };
+        let readable = found.judge(self.0.core.epoch(), self.0.core.now()) == Verdict::Fresh;
+        if readable && !found.value.is::<T>() {
+            return Err(mismatch::<T>(&call.key(), found.value.type_name));
+        }
+        Ok(())
+    }
+}
+
+fn mismatch<T>(key: &Key, holds: &str) -> Error {
+    let wanted = std::any::type_name::<T>();
+    Error::new(
+        Kind::Type,
+        format!("the entry `{key}` holds a `{holds}`, not a `{wanted}`: ask for the type that was stored"),
+    )
+}
+
+/// The twins for tasks. In memory they are ready at once; a backend is awaited.
+#[allow(clippy::unused_async)]
+impl Region {
+    /// As [`get`](Self::get).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_async<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
+        self.get(key)
+    }
+
+    /// As [`set`](Self::set).
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub async fn set_async<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
+        self.set(key, value)
+    }
+
+    /// As [`delete`](Self::delete).
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete).
+    pub async fn delete_async(&self, key: impl Into<Key>) -> Result<(), Error> {
+        self.delete(key)
+    }
+
+    /// As [`get_or_create`](Self::get_or_create). Where the future of a creation is dropped, a caller who waits creates.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_create`](Self::get_or_create).
+    pub async fn get_or_create_async<T, F>(&self, key: impl Into<Key>, create: impl FnOnce() -> F) -> T
+    where
+        T: Value + Storable,
+        F: Future<Output = T>,
+    {
+        match self.try_get_or_create_async(key, || async { Ok::<T, Infallible>(create().await) }).await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`try_get_or_create`](Self::try_get_or_create).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_get_or_create`](Self::try_get_or_create).
+    pub async fn try_get_or_create_async<T, E, F>(
+        &self,
+        key: impl Into<Key>,
+        create: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        T: Value + Storable,
+        F: Future<Output = Result<T, E>>,
+    {
+        match self.entry::<T>(&key.into(), Policy::default()) {
+            Ok(call) => call.run_async(None, create).await,
+            Err(_) => create().await,
+        }
+    }
+
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    pub async fn get_many_async<T: Value + Storable>(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<Key>>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        self.get_many(keys)
+    }
+
+    /// As [`set_many`](Self::set_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`set_many`](Self::set_many).
+    pub async fn set_many_async<'v, T: Value + Storable>(
+        &self,
+        entries: impl IntoIterator<Item = (impl Into<Key>, &'v T)>,
+    ) -> Result<(), Error> {
+        self.set_many(entries)
+    }
+
+    /// As [`delete_many`](Self::delete_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_many`](Self::delete_many).
+    pub async fn delete_many_async(&self, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<(), Error> {
+        self.delete_many(keys)
+    }
+
+    /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_async(&self, how: Invalidation) -> Result<(), Error> {
+        self.invalidate(how)
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings =
+            RegionBuilder { name: self.0.declared.name.clone(), settings: (*self.0.core.settings()).clone() };
+        f.debug_tuple("Region").field(&settings).finish()
+    }
+}

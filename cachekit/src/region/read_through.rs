@@ -1,0 +1,369 @@
+//! The central path: look up, judge, elect, compute, store.
+//!
+//! [`Call::step`] decides, without waiting, what a caller does next; threads and tasks differ only in how they wait and
+//! how they run the computation. Everything here is off the hit path.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::share::Share;
+use super::stats::Event;
+use crate::clock::Nanos;
+use crate::companion::FnInfo;
+use crate::flight::{Commit, Ended, FlightKey, Follower, Lead, Outcome, Turn, reentrance};
+use crate::freshness::{Epoch, Stamp, Verdict};
+use crate::key::Key;
+use crate::near::{Found, Near};
+
+/// What a function says about its values.
+pub(crate) struct Policy<V> {
+    pub(crate) ttl: Option<fn() -> Duration>,
+    pub(crate) should_cache: Option<fn(&V) -> bool>,
+}
+
+impl<V> Default for Policy<V> {
+    fn default() -> Self {
+        Self { ttl: None, should_cache: None }
+    }
+}
+
+/// One entry of a region, about to be read or written.
+pub(crate) struct Call<V> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) near: Arc<dyn Near<V>>,
+    pub(crate) key: FlightKey,
+    pub(crate) policy: Policy<V>,
+    /// The function; `None` for an entry made by hand.
+    pub(crate) info: Option<&'static FnInfo>,
+}
+
+impl<V> Call<V> {
+    /// The key, as the user writes it.
+    pub(crate) fn key(&self) -> Key {
+        match self.info {
+            Some(info) => info.key(&self.core, &self.key.arguments),
+            None => super::hand::hand_key(&self.key.arguments),
+        }
+    }
+}
+
+impl<V> fmt::Debug for Call<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.key()).finish()
+    }
+}
+
+/// What a caller does next.
+enum Step<V> {
+    Serve(V),
+    Compute(Lead),
+    Wait(Follower),
+    /// The region is switched off.
+    Bypass,
+}
+
+/// What a wait came to.
+enum Waited<V, E> {
+    Result(Result<V, E>),
+    Compute(Lead),
+    /// The value is of another type than this caller's.
+    Alone,
+}
+
+impl<V: Clone + Send + Sync + 'static> Call<V> {
+    /// Serves the entry or computes it.
+    pub(crate) fn run<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+        let lead = match self.step() {
+            Step::Serve(value) => return Ok(value),
+            Step::Bypass => return compute(),
+            Step::Compute(lead) => lead,
+            Step::Wait(follower) => match self.waited(follower.wait(), share) {
+                Waited::Result(result) => return result,
+                Waited::Alone => return compute(),
+                Waited::Compute(lead) => lead,
+            },
+        };
+        self.compute(lead, share, compute)
+    }
+
+    /// As [`run`](Self::run), for tasks.
+    pub(crate) async fn run_async<E, F>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> F) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let lead = match self.step() {
+            Step::Serve(value) => return Ok(value),
+            Step::Bypass => return compute().await,
+            Step::Compute(lead) => lead,
+            Step::Wait(follower) => match self.waited(follower.wait_async().await, share) {
+                Waited::Result(result) => return result,
+                Waited::Alone => return compute().await,
+                Waited::Compute(lead) => lead,
+            },
+        };
+        self.compute_async(lead, share, compute).await
+    }
+
+    /// Computes whatever is stored, and replaces it.
+    pub(crate) fn refresh<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+        match self.begin() {
+            None => compute(),
+            Some(lead) => self.compute(lead, share, compute),
+        }
+    }
+
+    /// As [`refresh`](Self::refresh), for tasks.
+    pub(crate) async fn refresh_async<E, F>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> F) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        match self.begin() {
+            None => compute().await,
+            Some(lead) => self.compute_async(lead, share, compute).await,
+        }
+    }
+
+    /// The value, if it is fresh.
+    pub(crate) fn get(&self) -> Option<V> {
+        let found = self.near.read(&self.key.arguments, true);
+        let fresh = found.filter(|found| found.judge(self.core.epoch(), self.core.now()) == Verdict::Fresh);
+        self.core.counters.count(if fresh.is_some() { Event::Hit } else { Event::Miss });
+        fresh.map(|found| found.value)
+    }
+
+    /// The entry as it is; nothing is counted.
+    pub(crate) fn peek(&self) -> Option<(Found<V>, Verdict, Nanos)> {
+        let found = self.near.read(&self.key.arguments, false)?;
+        let now = self.core.now();
+        let verdict = found.judge(self.core.epoch(), now);
+        (verdict != Verdict::Missing).then_some((found, verdict, now))
+    }
+
+    /// Stores a value in place of what is there or is being computed.
+    pub(crate) fn set(&self, value: V) {
+        let Some(stamp) = self.stamp(self.core.epoch()) else {
+            return self.invalidate();
+        };
+        let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
+        let mut value = Some(value);
+        self.near.pinned(&mut |table| {
+            flights.overtake(&self.key, || table.replace(arguments, &mut value, stamp));
+        });
+        let (Some(_), Some(ticket)) = (&value, self.room(value.is_some())) else { return };
+        let mut added = false;
+        self.near.pinned(&mut |table| {
+            if let Some(value) = value.take() {
+                added = flights.overtake(&self.key, || table.insert(arguments, value, stamp, ticket));
+            }
+        });
+        self.core.release(usize::from(!added));
+    }
+
+    /// Forgets the entry; what is being computed is not stored.
+    pub(crate) fn invalidate(&self) {
+        super::invalidation::forget(&self.core, self.near.any(), &self.key);
+    }
+
+    /// Marks the entry as expired; what is being computed is not stored.
+    pub(crate) fn expire(&self) {
+        super::invalidation::expire(&self.core, self.near.any(), &self.key);
+    }
+
+    /// Whether somebody in this process computes the entry.
+    pub(crate) fn is_computing(&self) -> bool {
+        self.core.flights.is_computing(&self.key)
+    }
+
+    fn step(&self) -> Step<V> {
+        let (core, arguments) = (&self.core, &*self.key.arguments);
+        loop {
+            if core.is_off() {
+                return Step::Bypass;
+            }
+            // Read before anything else: what is found or computed counts only while it stands.
+            let epoch = core.epoch();
+            let found = self.near.read(arguments, true);
+            let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(epoch, core.now()));
+            let value = found.map(|found| found.value);
+            let stale = match (verdict, value) {
+                (Verdict::Fresh, Some(value)) => {
+                    core.counters.count(Event::Hit);
+                    return Step::Serve(value);
+                }
+                (Verdict::Stale, value) => value,
+                _ => None,
+            };
+            match self.elect(epoch, stale.is_none()) {
+                Turn::Lead(lead) => {
+                    core.counters.count(Event::Miss);
+                    return Step::Compute(lead);
+                }
+                Turn::Follow(follower) => {
+                    core.counters.count(Event::Coalesced);
+                    return Step::Wait(follower);
+                }
+                Turn::Busy => {
+                    if let Some(value) = stale {
+                        core.counters.count(Event::StaleHit);
+                        return Step::Serve(value);
+                    }
+                }
+                Turn::Settled => {}
+                Turn::Reentrant => panic!(
+                    "`{}` waits for itself: its computation asks for the same key; call `original`, or ask for another key",
+                    self.key()
+                ),
+            }
+        }
+    }
+
+    fn elect(&self, epoch: Epoch, waits: bool) -> Turn {
+        let now = self.core.now();
+        let mut turn = None;
+        // Pinned around the election: no value is dropped while the flight's lock is held.
+        self.near.pinned(&mut |table| {
+            turn = Some(self.core.flights.elect(&self.key, epoch, waits, || {
+                let mut fresh = false;
+                table.look(&self.key.arguments, epoch, now, &mut |_, verdict| fresh = verdict == Verdict::Fresh);
+                fresh
+            }));
+        });
+        turn.expect("`pinned` runs its work once")
+    }
+
+    fn begin(&self) -> Option<Lead> {
+        (!self.core.is_off()).then(|| self.core.flights.begin(&self.key, self.core.epoch()))
+    }
+
+    fn waited<E>(&self, ended: Ended, share: Option<Share<E>>) -> Waited<V, E> {
+        match ended {
+            Ended::Promoted(lead) => Waited::Compute(lead),
+            Ended::With(Outcome::Value(value)) => {
+                value.downcast_ref::<V>().map_or(Waited::Alone, |value| Waited::Result(Ok(value.clone())))
+            }
+            Ended::With(Outcome::Error(error)) => {
+                share.and_then(|share| share.restore(&error)).map_or(Waited::Alone, |error| Waited::Result(Err(error)))
+            }
+            Ended::With(Outcome::Panicked(message)) => {
+                panic!("the computation of `{}` panicked twice: {message}", self.key())
+            }
+        }
+    }
+
+    fn compute<E>(&self, lead: Lead, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+        let result = reentrance::run(lead.flight(), compute);
+        self.settle(lead, share, result)
+    }
+
+    async fn compute_async<E, F>(
+        &self,
+        lead: Lead,
+        share: Option<Share<E>>,
+        compute: impl FnOnce() -> F,
+    ) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let result = reentrance::drive(lead.flight(), compute).await;
+        self.settle(lead, share, result)
+    }
+
+    /// Stores what was computed, if nothing has overtaken it, and tells those who wait.
+    fn settle<E>(
+        &self,
+        lead: Lead,
+        share: Option<Share<E>>,
+        result: Result<Result<V, E>, reentrance::Payload>,
+    ) -> Result<V, E> {
+        let counters = &self.core.counters;
+        // `should_cache` and `ttl` are the function's as much as its body is.
+        let judged = result.and_then(|result| {
+            reentrance::run(lead.flight(), || {
+                let stamp = match (&result, self.policy.should_cache) {
+                    (Err(_), _) => None,
+                    (Ok(value), Some(should_cache)) if !should_cache(value) => None,
+                    (Ok(_), _) => self.stamp(lead.epoch()),
+                };
+                (result, stamp)
+            })
+        });
+        match judged {
+            Ok((Ok(value), stamp)) => {
+                counters.count(Event::Creation);
+                if let Some(stamp) = stamp {
+                    self.store(&lead, &value, stamp);
+                }
+                lead.finish(|| Outcome::Value(Arc::new(value.clone())));
+                Ok(value)
+            }
+            Ok((Err(error), _)) => {
+                counters.count(Event::CreationFailure);
+                match share {
+                    Some(share) => lead.finish(|| Outcome::Error(share.erase(&error))),
+                    None => lead.fail_alone(),
+                }
+                Err(error)
+            }
+            Err(payload) => {
+                counters.count(Event::CreationFailure);
+                lead.panicked(message(&payload));
+                resume_unwind(payload)
+            }
+        }
+    }
+
+    /// What an entry made now remembers; `None` where its ttl is zero.
+    fn stamp(&self, epoch: Epoch) -> Option<Stamp> {
+        let ttl: Nanos = self.core.ttl(self.policy.ttl);
+        (ttl > 0).then(|| Stamp { created: self.core.now(), ttl, epoch })
+    }
+
+    fn store(&self, lead: &Lead, value: &V, stamp: Stamp) {
+        if self.core.epoch() != stamp.epoch {
+            return;
+        }
+        let arguments = &*self.key.arguments;
+        let mut value = Some(value.clone());
+        let mut commit = Commit::Declined;
+        self.near.pinned(&mut |table| {
+            let mut present = false;
+            table.look(arguments, stamp.epoch, stamp.created, &mut |_, _| present = true);
+            if present {
+                commit = lead.commit(|| {
+                    table.replace(arguments, &mut value, stamp);
+                    value.is_none()
+                });
+            }
+        });
+        let Some(ticket) = self.room(commit == Commit::Declined) else { return };
+        let mut added = false;
+        self.near.pinned(&mut |table| {
+            lead.commit(|| {
+                added = value.take().is_some_and(|value| table.insert(arguments, value, stamp, ticket));
+                true
+            });
+        });
+        self.core.release(usize::from(!added));
+    }
+
+    /// Room for a new entry, if one is needed.
+    fn room(&self, needed: bool) -> Option<u32> {
+        if !needed {
+            return None;
+        }
+        self.core.admit(self.key.table, self.near.any().hash(&self.key.arguments)?)
+    }
+}
+
+/// What a panic said.
+fn message(payload: &reentrance::Payload) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,269 @@
+//! The regions and annotated functions of all linked crates.
+//!
+//! `inventory` collects them before `main`; a region is built when it is first looked for.
+//! No lock is held while a region is built, so the settings of one may look for another.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use super::core::Core;
+use super::{Region, RegionBuilder};
+use crate::companion::{Annotated, FnInfo};
+use crate::error::{Error, Kind};
+
+/// A region declared with [`regions!`](crate::regions); everywhere it stands for its [`Region`].
+///
+/// # Panics
+///
+/// Using it panics where its settings make no sense; [`check`](crate::check) says so beforehand.
+pub struct StaticRegion {
+    declaration: fn() -> RegionBuilder,
+    file: &'static str,
+    line: u32,
+    built: OnceLock<Result<Region, Error>>,
+}
+
+thread_local! {
+    /// The regions whose settings this thread is just reading.
+    static READING: RefCell<Vec<*const StaticRegion>> = const { RefCell::new(Vec::new()) };
+}
+
+impl StaticRegion {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(declaration: fn() -> RegionBuilder, file: &'static str, line: u32) -> Self {
+        Self { declaration, file, line, built: OnceLock::new() }
+    }
+
+    /// The region, built the first time.
+    ///
+    /// Threads that come first together all read the settings, and the first that has them wins; nobody waits, so
+    /// regions whose settings look for one another cannot block.
+    fn built(&self) -> &Result<Region, Error> {
+        if let Some(built) = self.built.get() {
+            return built;
+        }
+        READING.with_borrow_mut(|reading| reading.push(self));
+        let _done = Reading;
+        let built = (self.declaration)()
+            .build()
+            .map_err(|error| Error::new(Kind::Settings, format!("{error} ({}:{})", self.file, self.line)));
+        self.built.get_or_init(|| built)
+    }
+
+    /// The region, unless this thread is just reading its settings.
+    fn listed(&'static self) -> Option<&'static Result<Region, Error>> {
+        let reading = READING.with_borrow(|reading| reading.contains(&std::ptr::from_ref(self)));
+        (!reading).then(|| self.built())
+    }
+}
+
+struct Reading;
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READING.with_borrow_mut(Vec::pop);
+    }
+}
+
+impl Deref for StaticRegion {
+    type Target = Region;
+
+    fn deref(&self) -> &Region {
+        match self.built() {
+            Ok(region) => region,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl std::fmt::Debug for StaticRegion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StaticRegion").field("file", &self.file).field("line", &self.line).finish_non_exhaustive()
+    }
+}
+
+/// A declared region as the registry lists it.
+#[derive(Debug)]
+pub struct Declared(pub &'static StaticRegion);
+
+inventory::collect!(Declared);
+
+/// Declares regions that annotated functions and [`region`] find by name, in any linked crate.
+///
+/// The right-hand side is a [`RegionBuilder`], evaluated when the region is first looked for.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachekit::{Region, regions};
+///
+/// regions! {
+///     /// Profiles shown on every page.
+///     pub static USERS = Region::builder("users").ttl(Duration::from_secs(300)).capacity(10_000);
+///
+///     /// Memory, values never expire, at most 10,000 entries.
+///     static MISC = Region::builder("misc");
+/// }
+///
+/// assert_eq!(cachekit::region("users")?.name(), USERS.name());
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+#[macro_export]
+macro_rules! regions {
+    ($($(#[$attribute:meta])* $visibility:vis static $name:ident = $builder:expr;)*) => {$(
+        $(#[$attribute])*
+        $visibility static $name: $crate::StaticRegion = $crate::StaticRegion::new(|| $builder, ::core::file!(), ::core::line!());
+        $crate::__private::inventory::submit! { $crate::__private::Declared(&$name) }
+    )*};
+}
+
+/// The region of that name, declared with [`regions!`](crate::regions) in any linked crate.
+///
+/// # Errors
+///
+/// If there is none ([`is_unknown_region`](Error::is_unknown_region)), with the names that there are, or if two
+/// regions have the name. A crate that nothing names is not linked: write `use that_crate as _;`.
+pub fn region(name: &str) -> Result<&'static Region, Error> {
+    let mut found = declared().filter(|(region, _)| region.name() == name);
+    match (found.next(), found.next()) {
+        (Some((region, _)), None) => Ok(region),
+        (Some((_, first)), Some((_, second))) => Err(Error::new(Kind::Check, twice(name, first, second))),
+        (None, _) => {
+            let mut names: Vec<String> = declared().map(|(region, _)| format!("`{}`", region.name())).collect();
+            names.sort();
+            let known = if names.is_empty() {
+                "none is declared".to_owned()
+            } else {
+                format!("declared are {}", names.join(", "))
+            };
+            Err(Error::new(
+                Kind::UnknownRegion,
+                format!(
+                    "there is no region `{name}`; {known}: declare it with \
+                     `cachekit::regions! {{ static NAME = Region::builder(\"{name}\"); }}`, and if another crate \
+                     does, link that with `use that_crate as _;`"
+                ),
+            ))
+        }
+    }
+}
+
+/// Every region declared with [`regions!`](crate::regions) in a linked crate, by name.
+#[must_use]
+pub fn regions() -> Vec<&'static Region> {
+    let mut regions: Vec<_> = declared().map(|(region, _)| region).collect();
+    regions.sort_by(|a, b| a.name().cmp(b.name()));
+    regions
+}
+
+/// Looks at everything that can be wrong before a function is called: for the start of a program, and for a test.
+///
+/// # Errors
+///
+/// One error that lists, each with file and line, every annotated function whose region does not exist, regions whose
+/// settings make no sense, regions that share a name, and functions that share their keys.
+///
+/// ```
+/// cachekit::check()?;
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+pub fn check() -> Result<(), Error> {
+    let mut faults = Vec::new();
+    let mut names: HashMap<&str, &StaticRegion> = HashMap::new();
+    for Declared(declaration) in inventory::iter::<Declared> {
+        match declaration.listed() {
+            Some(Err(error)) => faults.push(error.to_string()),
+            Some(Ok(region)) => {
+                if let Some(first) = names.insert(region.name(), declaration) {
+                    faults.push(twice(region.name(), first, declaration));
+                }
+            }
+            None => {}
+        }
+    }
+    let mut functions: HashMap<String, &FnInfo> = HashMap::new();
+    for annotated in inventory::iter::<Annotated> {
+        let info = (annotated.info)();
+        let (file, line) = info.place();
+        match info.region() {
+            // A name that two regions have is reported once, above.
+            Err(error) if error.is_unknown_region() => {
+                faults.push(format!("{file}:{line}: `{}`: {error}", info.path()));
+            }
+            Err(_) => {}
+            Ok(region) => {
+                let text = info.text(region.core());
+                if let Some(first) = functions.insert(text.clone(), info) {
+                    let (first_file, first_line) = first.place();
+                    faults.push(format!(
+                        "{file}:{line}: the keys of this function, `{text}|…`, are also those of the one at \
+                         {first_file}:{first_line}: write `namespace = \"…\"` on one of them"
+                    ));
+                }
+            }
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    faults.sort();
+    let mut message = String::from("the cache is not set up right:");
+    for fault in faults {
+        // Writing to a string does not fail.
+        let _ = write!(message, "\n  {fault}");
+    }
+    Err(Error::new(Kind::Check, message))
+}
+
+/// The declared regions whose settings make sense.
+fn declared() -> impl Iterator<Item = (&'static Region, &'static StaticRegion)> {
+    inventory::iter::<Declared>.into_iter().filter_map(|Declared(declaration)| {
+        let region = declaration.listed()?.as_ref().ok()?;
+        Some((region, *declaration))
+    })
+}
+
+fn twice(name: &str, first: &StaticRegion, second: &StaticRegion) -> String {
+    let mut places = [(first.file, first.line), (second.file, second.line)];
+    places.sort_unstable();
+    let [(file, line), (other_file, other_line)] = places;
+    format!("two regions are named `{name}`, at {file}:{line} and at {other_file}:{other_line}: rename one of them")
+}
+
+/// The annotated function of a region whose keys begin with `text`.
+///
+/// # Errors
+///
+/// If two functions have these keys.
+pub(crate) fn function(core: &Arc<Core>, text: &str) -> Result<Option<Annotated>, Error> {
+    /// By name; the text before the arguments depends on the region's settings, the name does not.
+    static FUNCTIONS: LazyLock<HashMap<String, Vec<Annotated>>> = LazyLock::new(|| {
+        let mut functions: HashMap<String, Vec<Annotated>> = HashMap::new();
+        for annotated in inventory::iter::<Annotated> {
+            functions.entry((annotated.info)().path()).or_default().push(*annotated);
+        }
+        functions
+    });
+    let Some(rest) = text.strip_prefix(&super::region_text(&core.name)) else { return Ok(None) };
+    let path = &rest[..rest.find(['[', '@']).unwrap_or(rest.len())];
+    let mut found = FUNCTIONS
+        .get(path)
+        .into_iter()
+        .flatten()
+        .filter(|annotated| is_in(annotated, core) && (annotated.info)().text(core) == text);
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Error::new(
+            Kind::Check,
+            format!("two functions have the keys `{text}|…`: write `namespace = \"…\"` on one of them"),
+        )),
+        (function, _) => Ok(function.copied()),
+    }
+}
+
+/// Whether the function is one of the region.
+pub(crate) fn is_in(annotated: &Annotated, core: &Arc<Core>) -> bool {
+    (annotated.info)().region().is_ok_and(|region| Arc::ptr_eq(region.core(), core))
+}

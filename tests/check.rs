@@ -1,0 +1,72 @@
+//! What `check()` finds, in a process of its own, since what it declares is wrong on purpose.
+
+use std::panic::catch_unwind;
+
+use cachekit::{Region, cache_on_arguments, regions};
+
+regions! {
+    static FINE = Region::builder("fine");
+    static ONE_OF_TWO = Region::builder("declared twice");
+    static OTHER_OF_TWO = Region::builder("declared twice");
+    static SENSELESS = Region::builder("senseless").capacity(0);
+}
+
+#[cache_on_arguments(region = "nowhere")]
+fn homeless(id: u64) -> u64 {
+    id
+}
+
+#[cache_on_arguments(region = "no where either")]
+async fn homeless_too(id: u64) -> u64 {
+    id
+}
+
+#[cache_on_arguments(region = "fine")]
+fn at_home(id: u64) -> u64 {
+    id
+}
+
+fn bodies() -> (u64, u64) {
+    let first = {
+        #[cache_on_arguments(region = "fine")]
+        fn twin(id: u64) -> u64 {
+            id
+        }
+        twin(1)
+    };
+    #[cache_on_arguments(region = "fine")]
+    fn twin(id: u64) -> u64 {
+        id + 1
+    }
+    (first, twin(1))
+}
+
+#[test]
+fn check_lists_everything_that_is_wrong_in_one_error() {
+    let error = cachekit::check().unwrap_err();
+    assert!(error.is_check());
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(lines.len(), 5, "{text}");
+    let line = |parts: &[&str]| {
+        let found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+        assert_eq!(found, 1, "{parts:?} in:\n{text}");
+    };
+    line(&["check.rs:", "check::homeless`", "`nowhere`", "`fine`"]);
+    line(&["check.rs:", "check::homeless_too`", "`no where either`"]);
+    line(&["`declared twice`", "check.rs:9", "check.rs:9"]);
+    line(&["`senseless`", "check.rs:", ".capacity(1)"]);
+    line(&["check::twin|", "namespace"]);
+}
+
+#[test]
+fn what_check_finds_is_refused_when_it_is_used() {
+    assert!(cachekit::region("declared twice").unwrap_err().is_check());
+    let message = |payload: Box<dyn std::any::Any + Send>| payload.downcast_ref::<String>().unwrap().clone();
+    let panic = message(catch_unwind(|| homeless(1)).unwrap_err());
+    assert!(panic.contains("homeless") && panic.contains("`fine`"), "{panic}");
+    let panic = message(catch_unwind(|| SENSELESS.stats()).unwrap_err());
+    assert!(panic.contains("`senseless`"), "{panic}");
+    assert_eq!(at_home(1), 1);
+    assert_eq!(bodies(), (1, 2), "functions with one key never share an entry");
+}

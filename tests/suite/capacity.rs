@@ -1,0 +1,161 @@
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use cachekit::{Error, Region, cache_on_arguments, regions};
+
+regions! {
+    static SMALL = Region::builder("small").capacity(1_000);
+    static ENDLESS = Region::builder("endless").capacity(usize::MAX);
+}
+
+/// Values that are alive.
+static ALIVE: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Debug)]
+struct Tracked(u64);
+
+impl Tracked {
+    fn new(value: u64) -> Self {
+        ALIVE.fetch_add(1, Ordering::SeqCst);
+        Self(value)
+    }
+}
+
+impl Clone for Tracked {
+    fn clone(&self) -> Self {
+        Self::new(self.0)
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_region_never_holds_more_than_its_capacity_over_all_its_functions() {
+    #[cache_on_arguments(region = "small")]
+    fn one(id: u64) -> u64 {
+        id
+    }
+    #[cache_on_arguments(region = "small", in_memory)]
+    fn two(id: u64) -> Tracked {
+        Tracked::new(id)
+    }
+    #[cache_on_arguments(region = "small")]
+    fn three(text: &str) -> usize {
+        text.len()
+    }
+
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..2_u64)
+            .map(|caller| {
+                scope.spawn(move || {
+                    for id in (caller * 166_667)..(caller + 1) * 166_667 {
+                        assert_eq!(one(id), id);
+                        assert_eq!(two(id).0, id);
+                        assert_eq!(three(&id.to_string()), id.to_string().len());
+                    }
+                })
+            })
+            .collect();
+        let watcher = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(Ordering::SeqCst) {
+                most = most.max(SMALL.stats().entries);
+                thread::yield_now();
+            }
+            most
+        });
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        done.store(true, Ordering::SeqCst);
+        assert!(watcher.join().unwrap() <= 1_000);
+    });
+    let stats = SMALL.stats();
+    assert!((900..=1_000).contains(&stats.entries), "{stats}");
+    assert_eq!(stats.creations - stats.evictions, stats.entries);
+    // Evicted values are dropped in time; some wait for their thread to come by again.
+    assert!(ALIVE.load(Ordering::SeqCst) <= 2_000, "{} values are alive", ALIVE.load(Ordering::SeqCst));
+}
+
+#[test]
+fn entries_that_are_used_stay_while_others_pass_by() -> Result<(), Error> {
+    let region = Region::builder("scanned").capacity(100).build()?;
+    for round in 0..100_u64 {
+        for hot in 0..20_u64 {
+            region.get_or_create(format!("hot {hot}"), || hot);
+        }
+        for cold in 0..20_u64 {
+            region.get_or_create(format!("cold {round} {cold}"), || cold);
+        }
+    }
+    let kept = (0..20_u64).filter(|hot| region.get::<u64>(format!("hot {hot}")).unwrap().is_some()).count();
+    assert_eq!(kept, 20);
+    Ok(())
+}
+
+#[test]
+fn a_region_without_limit_evicts_nothing() {
+    #[cache_on_arguments(region = "endless")]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    for id in 0..50_000 {
+        load(id);
+    }
+    assert_eq!((ENDLESS.stats().entries, ENDLESS.stats().evictions), (50_000, 0));
+}
+
+#[test]
+fn invalidated_and_replaced_entries_give_their_room_back() -> Result<(), Error> {
+    let region = Region::builder("churn").capacity(10).build()?;
+    for round in 0..10_000_u64 {
+        region.set("same", &round)?;
+        region.set(format!("{}", round % 5), &round)?;
+        region.delete(format!("{}", round % 5))?;
+    }
+    assert_eq!((region.stats().entries, region.stats().evictions), (1, 0));
+    for other in 0..9_u64 {
+        region.set(format!("other {other}"), &other)?;
+    }
+    assert_eq!((region.stats().entries, region.stats().evictions), (10, 0));
+    Ok(())
+}
+
+#[test]
+fn a_smaller_capacity_takes_hold_with_the_next_entry() -> Result<(), Error> {
+    let region = Region::builder("shrunk").capacity(100).build()?;
+    for key in 0..100_u64 {
+        region.set(key.to_string(), &key)?;
+    }
+    region.reconfigure(|r| r.capacity(10))?;
+    region.set("one more", &1_u64)?;
+    assert_eq!(region.stats().entries, 10);
+    Ok(())
+}
+
+#[test]
+fn a_value_that_uses_the_cache_when_it_is_dropped_does_no_harm() -> Result<(), Error> {
+    #[derive(Clone)]
+    struct Nosy(Region);
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            self.0.get_or_create("seen by a drop", || 1_u64);
+        }
+    }
+    regions! { static NOSY = Region::builder("nosy").capacity(2); }
+    #[cache_on_arguments(region = "nosy", in_memory)]
+    fn load(_id: u64) -> Nosy {
+        Nosy(NOSY.clone())
+    }
+
+    for id in 0..1_000 {
+        drop(load(id));
+        load::invalidate(id / 2)?;
+        drop(load::refresh(id / 3));
+    }
+    Ok(())
+}

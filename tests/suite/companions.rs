@@ -1,0 +1,270 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cachekit::testing::ManualClock;
+use cachekit::{CachedFn, Error, Region, cache_on_arguments, regions};
+
+use crate::support::{Gate, until};
+
+regions! {
+    static COMPANIONS = Region::builder("companions");
+    static TIMED = Region::builder("companions, timed");
+}
+
+#[test]
+fn get_reads_and_never_computes() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    fn load(id: u64) -> u64 {
+        id * 10
+    }
+
+    assert_eq!(load::get(1)?, None);
+    load(1);
+    assert_eq!(load::get(1)?, Some(10));
+    Ok(())
+}
+
+#[test]
+fn set_stores_without_a_call() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    fn load(_id: u64) -> u64 {
+        unreachable!("the value was set")
+    }
+
+    load::set(1, 7)?;
+    assert_eq!(load(1), 7);
+    Ok(())
+}
+
+#[test]
+fn set_does_not_ask_should_cache_but_refresh_does() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions", should_cache = |value: &u64| *value < 10)]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    load::set(1, 100)?;
+    assert_eq!(load::get(1)?, Some(100));
+    assert_eq!(load(50), 50, "what is rejected is returned");
+    assert_eq!(load::get(50)?, None, "and not stored");
+    load::set(50, 5)?;
+    assert_eq!(load::refresh(50), 50);
+    assert_eq!(load::get(50)?, Some(5), "and leaves the old value");
+    Ok(())
+}
+
+#[test]
+fn refresh_computes_now_and_replaces() -> Result<(), Error> {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = "companions")]
+    fn load() -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+
+    assert_eq!((load(), load(), load::refresh(), load()), (0, 0, 1, 1));
+    Ok(())
+}
+
+#[test]
+fn a_refresh_that_fails_leaves_the_old_value() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions", skip(works))]
+    fn load(id: u64, works: bool) -> Result<u64, &'static str> {
+        if works { Ok(id) } else { Err("broken") }
+    }
+
+    assert_eq!(load(1, true), Ok(1));
+    assert_eq!(load::refresh(1, false), Err("broken"));
+    assert_eq!(load::get(1)?, Some(1));
+    Ok(())
+}
+
+#[test]
+fn original_goes_past_the_cache() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    fn load(id: u64) -> u64 {
+        id + 1
+    }
+
+    assert_eq!(load::original(1), 2);
+    assert_eq!(load::get(1)?, None);
+    Ok(())
+}
+
+#[test]
+fn invalidate_forgets_one_entry() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    load(1);
+    load(2);
+    load::invalidate(1)?;
+    load::invalidate(1)?;
+    assert_eq!((load::get(1)?, load::get(2)?), (None, Some(2)));
+    Ok(())
+}
+
+#[test]
+fn expire_keeps_the_value_for_those_who_meet_the_renewal() -> Result<(), Error> {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = "companions", skip(gate))]
+    fn load(id: u64, gate: &Gate) -> u64 {
+        if RUNS.fetch_add(1, Ordering::SeqCst) > 0 {
+            gate.wait();
+            return id + 1;
+        }
+        id
+    }
+
+    let gate = Gate::new();
+    assert_eq!(load(1, &gate), 1);
+    load::expire(1)?;
+    assert_eq!(load::get(1)?, None);
+    let peek = load::entry(1).peek()?.unwrap();
+    assert!(peek.is_stale());
+    std::thread::scope(|scope| {
+        let renewal = scope.spawn(|| load(1, &gate));
+        until("somebody renews", || load::entry(1).is_computing());
+        assert_eq!(load(1, &gate), 1, "the others are served the old one");
+        gate.open();
+        assert_eq!(renewal.join().unwrap(), 2);
+    });
+    assert_eq!(load::get(1)?, Some(2));
+    Ok(())
+}
+
+#[test]
+fn expire_of_nothing_is_fine() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    load::expire(1)?;
+    assert_eq!(load(1), 1);
+    Ok(())
+}
+
+#[test]
+fn peek_tells_age_and_time_left_and_counts_nothing() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions, timed", ttl = "1m")]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    let clock = ManualClock::new();
+    TIMED.reconfigure(|r| r.clock(clock.clone()))?;
+    load(1);
+    let before = TIMED.stats();
+    clock.advance(Duration::from_secs(45));
+    let peek = load::entry(1).peek()?.unwrap();
+    assert_eq!(
+        (*peek.value(), peek.age(), peek.ttl_left()),
+        (1, Duration::from_secs(45), Some(Duration::from_secs(15)))
+    );
+    assert!(peek.is_fresh() && !peek.is_stale());
+    clock.advance(Duration::from_secs(45));
+    let peek = load::entry(1).peek()?.unwrap();
+    assert_eq!((peek.is_stale(), peek.ttl_left()), (true, Some(Duration::ZERO)));
+    clock.advance(Duration::from_secs(45));
+    assert_eq!(load::entry(1).peek()?, None, "past its physical end");
+    assert_eq!(TIMED.stats(), before);
+    Ok(())
+}
+
+#[test]
+fn an_entry_is_a_handle_for_one_key() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    fn load(id: u64, name: &str) -> String {
+        format!("{name} {id}")
+    }
+
+    let entry = load::entry(1, "ann");
+    assert_eq!(entry.key(), load::key(1, "ann"));
+    entry.set("set".to_owned())?;
+    assert_eq!(load(1, "ann"), "set");
+    assert_eq!(entry.get()?.as_deref(), Some("set"));
+    entry.expire()?;
+    assert_eq!(entry.get()?, None);
+    entry.invalidate()?;
+    assert_eq!(entry.peek()?, None);
+    assert!(!entry.is_computing());
+    Ok(())
+}
+
+#[tokio::test]
+async fn companions_of_an_async_function_are_async() -> Result<(), Error> {
+    #[cache_on_arguments(region = "companions")]
+    async fn load(id: u64) -> Result<u64, &'static str> {
+        tokio::task::yield_now().await;
+        if id == 0 { Err("zero") } else { Ok(id * 2) }
+    }
+
+    assert_eq!(load::get(1).await?, None);
+    assert_eq!(load(1).await, Ok(2));
+    assert_eq!(load::get(1).await?, Some(2));
+    load::set(1, 9).await?;
+    assert_eq!(load(1).await, Ok(9));
+    assert_eq!(load::refresh(1).await, Ok(2));
+    assert_eq!(load::original(3).await, Ok(6));
+    load::expire(1).await?;
+    assert_eq!(load::get(1).await?, None);
+    load::invalidate(1).await?;
+    let entry = load::entry(1);
+    assert_eq!(entry.peek().await?, None);
+    entry.set(4).await?;
+    assert_eq!(entry.get().await?, Some(4));
+    assert_eq!(entry.key(), load::key(1));
+    assert!(!entry.is_computing());
+    assert_eq!(load(0).await, Err("zero"));
+    Ok(())
+}
+
+#[test]
+fn companions_that_need_only_the_key_take_only_its_arguments() -> Result<(), Error> {
+    struct Db(u64);
+    #[cache_on_arguments(region = "companions", skip(db))]
+    fn load(db: &Db, id: u64) -> u64 {
+        db.0 + id
+    }
+
+    let db = Db(100);
+    assert_eq!(load(&db, 1), 101);
+    assert_eq!(load::get(1)?, Some(101));
+    assert_eq!(load::refresh(&db, 1), 101);
+    assert_eq!(load::original(&Db(0), 1), 1);
+    load::invalidate(1)?;
+    assert_eq!(load::get(1)?, None);
+    Ok(())
+}
+
+#[test]
+fn the_companion_type_describes_the_function() {
+    #[cache_on_arguments(region = "companions", namespace = "v1", version = 3)]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    fn describe<F: CachedFn>() -> (String, &'static str) {
+        (format!("{}::{}", F::info().module(), F::info().name()), F::region().unwrap().name())
+    }
+    assert_eq!(describe::<load>(), (format!("{}::load", module_path!()), "companions"));
+    assert_eq!(load::key(1).to_string(), format!("companions:{}::load[v1]@3|1", module_path!()));
+}
+
+#[test]
+fn companions_of_a_function_without_region_say_so() {
+    #[cache_on_arguments(region = "never declared")]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    assert!(load::get(1).unwrap_err().is_unknown_region());
+    assert!(load::invalidate(1).unwrap_err().is_unknown_region());
+    let payload = std::panic::catch_unwind(|| load(1)).unwrap_err();
+    let message = payload.downcast_ref::<String>().unwrap();
+    for part in ["companions::load", "`never declared`", "`companions`", "regions!", "companions.rs:"] {
+        assert!(message.contains(part), "{part} is missing in: {message}");
+    }
+}

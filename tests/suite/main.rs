@@ -1,0 +1,30 @@
+//! What cachekit promises, tested through its public interface; one module per promise.
+//!
+//! No test sleeps. A test of a stampede holds its leader behind a [`support::Gate`] until everyone else is seen waiting.
+
+mod support;
+
+/// `region.get`, `set`, `get_or_create` and their like.
+mod by_hand;
+/// The capacity of a region.
+mod capacity;
+/// `get`, `set`, `invalidate`, `expire`, `refresh`, `original`, `key`, `entry`.
+mod companions;
+/// Functions of every shape, and what is cached of what they return.
+mod functions;
+/// One computation per key, whoever calls and however it ends.
+mod herds;
+/// Key generators, prefixes, manglers.
+mod key_control;
+/// Equal arguments give equal keys, different ones different keys; keys and text.
+mod keys;
+/// Nothing that an invalidation has overtaken is stored.
+mod overtaken;
+/// A function that asks for its own key.
+mod reentrance;
+/// Declaring, finding, configuring.
+mod regions;
+/// Past the ttl one caller computes and the others are served the old value.
+mod staleness;
+/// What users' own tests need.
+mod testing;

@@ -1,0 +1,10 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users")]
+fn load(name: &str) -> &str {
+    name.trim()
+}
+
+fn main() {
+    load("a");
+}

@@ -1,0 +1,11 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users", ttl = "1m", ttl = "2m")]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    load(1);
+    let _ = load::get(1);
+}

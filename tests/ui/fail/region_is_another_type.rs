@@ -1,0 +1,13 @@
+use cachekit::cache_on_arguments;
+
+static USERS: u64 = 5;
+
+#[cache_on_arguments(region = USERS)]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    load(1);
+    let _ = load::get(1);
+}

@@ -1,0 +1,11 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users", share_error = Clone::clone)]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    load(1);
+    let _ = load::get(1);
+}

@@ -1,0 +1,8 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users")]
+unsafe fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

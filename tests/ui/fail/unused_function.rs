@@ -1,0 +1,10 @@
+#![deny(warnings)]
+
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users")]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

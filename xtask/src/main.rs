@@ -1,0 +1,71 @@
+//! The commands of this repository, run as `cargo xtask COMMAND`.
+
+use std::env;
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test         every test of the workspace, documentation and examples included
+  lint         format and clippy, warnings denied
+  features     each feature of each crate alone
+  docs         the documentation, warnings denied
+  bench        cachekit beside its peers (--quick for a first look)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["test"] => test(),
+        ["lint"] => lint(),
+        ["features"] => features(),
+        ["docs"] => docs(),
+        ["bench", rest @ ..] => bench(rest),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn test() -> bool {
+    cargo(&["test", "--workspace", "--all-features"])
+}
+
+fn lint() -> bool {
+    cargo(&["fmt", "--all", "--check"])
+        && cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"])
+}
+
+fn features() -> bool {
+    ["", "testing", "uuid", "chrono", "full"].iter().all(|feature| {
+        cargo(&["check", "--quiet", "--package", "cachekit", "--no-default-features", "--features", feature])
+    })
+}
+
+fn docs() -> bool {
+    command(&["doc", "--workspace", "--no-deps", "--all-features"], &[("RUSTDOCFLAGS", "--deny warnings")])
+}
+
+fn bench(rest: &[&str]) -> bool {
+    cargo(&[&["run", "--release", "--quiet", "--package", "cachekit-benches", "--"], rest].concat())
+}
+
+fn cargo(arguments: &[&str]) -> bool {
+    command(arguments, &[])
+}
+
+/// Runs cargo, says what it runs, and whether it succeeded.
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> bool {
+    eprintln!("cargo {}", arguments.join(" "));
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    match Command::new(cargo).args(arguments).envs(variables.iter().copied()).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            eprintln!("cargo could not be started: {error}");
+            false
+        }
+    }
+}
