@@ -39,9 +39,9 @@ fn measure(contender: &Contender, threads: usize, calls: u64) -> f64 {
         let threads: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(move || {
-                    (0..KEYS).for_each(|key| drop(black_box(call(key))));
+                    (0..KEYS).for_each(|key| _ = black_box(call(key)));
                     let start = Instant::now();
-                    (0..calls).for_each(|n| drop(black_box(call(black_box(n % KEYS)))));
+                    (0..calls).for_each(|n| _ = black_box(call(black_box(n % KEYS))));
                     start.elapsed().as_secs_f64() * 1e9 / calls as f64
                 })
             })

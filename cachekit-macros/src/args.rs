@@ -110,20 +110,20 @@ impl Args {
         match keyword.to_string().as_str() {
             "region" => {
                 self.region_is_mentioned = true;
-                set(&mut self.region, keyword, region(assigned(input)?)?, errors);
+                set(&mut self.region, &keyword, region(assigned(&keyword, input)?)?, errors);
             }
-            "ttl" => set(&mut self.ttl, keyword, duration::ttl(assigned(input)?)?, errors),
-            "namespace" => set(&mut self.namespace, keyword, text(assigned(input)?)?, errors),
-            "version" => set(&mut self.version, keyword, number(assigned(input)?)?, errors),
-            "skip" => set(&mut self.skip, keyword, listed(input, "skip(db, log)")?, errors),
-            "key" => set(&mut self.key, keyword, listed(input, "key(org.id, page)")?, errors),
-            "key_generator" => set(&mut self.key_generator, keyword, assigned(input)?, errors),
-            "should_cache" => set(&mut self.should_cache, keyword, assigned(input)?, errors),
-            "share_error" => set(&mut self.share_error, keyword, assigned(input)?, errors),
-            "result" => set(&mut self.result, keyword, yes_or_no(assigned(input)?)?, errors),
-            "in_memory" => set(&mut self.in_memory, keyword, alone(input)?, errors),
-            "companion" => set(&mut self.companion, keyword, companion(input)?, errors),
-            "crate" => set(&mut self.krate, keyword, path(input)?, errors),
+            "ttl" => set(&mut self.ttl, &keyword, duration::ttl(assigned(&keyword, input)?)?, errors),
+            "namespace" => set(&mut self.namespace, &keyword, text(assigned(&keyword, input)?)?, errors),
+            "version" => set(&mut self.version, &keyword, number(assigned(&keyword, input)?)?, errors),
+            "skip" => set(&mut self.skip, &keyword, listed(&keyword, input, "skip(db, log)")?, errors),
+            "key" => set(&mut self.key, &keyword, listed(&keyword, input, "key(org.id, page)")?, errors),
+            "key_generator" => set(&mut self.key_generator, &keyword, assigned(&keyword, input)?, errors),
+            "should_cache" => set(&mut self.should_cache, &keyword, assigned(&keyword, input)?, errors),
+            "share_error" => set(&mut self.share_error, &keyword, assigned(&keyword, input)?, errors),
+            "result" => set(&mut self.result, &keyword, yes_or_no(assigned(&keyword, input)?)?, errors),
+            "in_memory" => set(&mut self.in_memory, &keyword, alone(&keyword, input)?, errors),
+            "companion" => set(&mut self.companion, &keyword, companion(&keyword, input)?, errors),
+            "crate" => set(&mut self.krate, &keyword, path(&keyword, input)?, errors),
             other => {
                 self.region_is_mentioned |= nearest(other) == Some("region");
                 skip_to_comma(input)?;
@@ -135,11 +135,11 @@ impl Args {
 }
 
 /// Keeps the first value of an option and reports every further one.
-fn set<T>(slot: &mut Given<T>, keyword: Ident, value: T, errors: &mut Errors) {
+fn set<T>(slot: &mut Given<T>, keyword: &Ident, value: T, errors: &mut Errors) {
     if slot.is_some() {
-        errors.at(&keyword, format_args!("`{keyword}` is given twice: remove one of the two"));
+        errors.at(keyword, format_args!("`{keyword}` is given twice: remove one of the two"));
     } else {
-        *slot = Some((keyword, value));
+        *slot = Some((keyword.clone(), value));
     }
 }
 
@@ -156,29 +156,38 @@ fn unknown(option: &str) -> String {
 
 /// The known option that differs from this one by a slip or two.
 fn nearest(option: &str) -> Option<&'static str> {
-    let near = KNOWN.iter().chain(LATER).map(|known| (strsim::damerau_levenshtein(option, known), *known)).min()?;
+    let near = KNOWN.iter().map(|known| (strsim::damerau_levenshtein(option, known), *known)).min()?;
     (near.0 <= 1 + near.1.len() / 4).then_some(near.1)
 }
 
-fn assigned(input: ParseStream<'_>) -> syn::Result<Expr> {
-    input.parse::<Token![=]>()?;
+fn assigned(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    equals(keyword, input)?;
     input.parse()
 }
 
-fn listed<T: Parse>(input: ParseStream<'_>, example: &str) -> syn::Result<Punctuated<T, Token![,]>> {
+fn equals(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        return Ok(());
+    }
+    Err(syn::Error::new(keyword.span(), format_args!("`{keyword}` needs a value: write `{keyword} = …`")))
+}
+
+fn listed<T: Parse>(keyword: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Punctuated<T, Token![,]>> {
     if !input.peek(syn::token::Paren) {
-        return Err(input.error(format_args!("expected a list in parentheses: write `{example}`")));
+        let message = format!("`{keyword}` takes a list in parentheses: write for example `{example}`");
+        return Err(syn::Error::new(keyword.span(), message));
     }
     let content;
     parenthesized!(content in input);
     content.parse_terminated(T::parse, Token![,])
 }
 
-fn alone(input: ParseStream<'_>) -> syn::Result<()> {
+fn alone(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
     }
-    Err(input.error("this option takes no value: write its name alone"))
+    Err(input.error(format_args!("`{keyword}` takes no value: write `{keyword}` alone")))
 }
 
 fn region(value: Expr) -> syn::Result<Region> {
@@ -218,23 +227,27 @@ fn yes_or_no(value: Expr) -> syn::Result<bool> {
     }
 }
 
-fn companion(input: ParseStream<'_>) -> syn::Result<Companion> {
-    input.parse::<Token![=]>()?;
-    let name: Ident = input
-        .parse()
-        .map_err(|error| syn::Error::new(error.span(), "expected a name for the companion type, or `companion = none`"))?;
+fn companion(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Companion> {
+    equals(keyword, input)?;
+    let name: Ident = input.parse().map_err(|error| {
+        syn::Error::new(error.span(), "expected a name for the companion type, or `companion = none`")
+    })?;
     Ok(if name == "none" { Companion::None } else { Companion::Named(name) })
 }
 
-fn path(input: ParseStream<'_>) -> syn::Result<Path> {
-    input.parse::<Token![=]>()?;
-    input
-        .call(Path::parse_mod_style)
-        .map_err(|error| syn::Error::new(error.span(), "expected the path of cachekit: write `crate = other::cachekit`"))
+fn path(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
+    equals(keyword, input)?;
+    input.call(Path::parse_mod_style).map_err(|error| {
+        syn::Error::new(error.span(), "expected the path of cachekit: write `crate = other::cachekit`")
+    })
 }
 
 fn end_of_option(input: ParseStream<'_>) -> syn::Result<()> {
-    if input.is_empty() || input.peek(Token![,]) { Ok(()) } else { Err(input.error("expected `,` between two options")) }
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(())
+    } else {
+        Err(input.error("expected `,` between two options"))
+    }
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {

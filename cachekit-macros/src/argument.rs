@@ -5,7 +5,7 @@
 //! What it deliberately does not do: decide which arguments form the key; `model` does.
 
 use proc_macro2::Span;
-use quote::{ToTokens, format_ident};
+use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{FnArg, Ident, Pat, PatIdent, PatType, Signature, Type};
@@ -66,7 +66,7 @@ fn argument(index: usize, typed: &PatType, taken: &mut Vec<Ident>) -> Argument {
     if let Some(name) = plain_name(&typed.pat) {
         return Argument { name: name.clone(), ty, pattern: None, bindings: vec![name.clone()] };
     }
-    let name = made_up_name(&bind.names, index, hygiene::macro_span(first_span(&typed.pat)), taken);
+    let name = made_up_name(&bind.names, index, hygiene::macro_span(hygiene::ends(&typed.pat).0), taken);
     taken.push(name.clone());
     // `_x` is a name too: it may stand in `key(…)`.
     Argument { name, ty, pattern: Some(pattern), bindings: bind.names }
@@ -79,10 +79,6 @@ fn plain_name(pat: &Pat) -> Option<&Ident> {
         Pat::Paren(inner) => plain_name(&inner.pat),
         _ => None,
     }
-}
-
-fn first_span(pat: &Pat) -> Span {
-    pat.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }
 
 fn made_up_name(bindings: &[Ident], index: usize, span: Span, taken: &[Ident]) -> Ident {

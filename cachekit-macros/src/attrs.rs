@@ -45,8 +45,14 @@ const OF_THE_WRAPPER: &[&str] = &["dead_code", "missing_docs", "non_snake_case",
 pub(crate) fn at(attrs: &[Attribute], place: Place) -> Vec<Attribute> {
     attrs
         .iter()
+        .filter(|attr| !is_this_macro(attr))
         .flat_map(|attr| parts(&attr.meta, place).into_iter().map(|meta| Attribute { meta, ..attr.clone() }))
         .collect()
+}
+
+/// Whether an attribute below is a second one of this macro's, which `validate` reports.
+pub(crate) fn is_this_macro(attr: &Attribute) -> bool {
+    attr.path().segments.last().is_some_and(|segment| segment.ident == "cache_on_arguments")
 }
 
 /// What is left of an attribute at a place.
@@ -147,7 +153,10 @@ mod tests {
             ("#[allow(x)]", ["allow (x)", "allow (x)", "allow (x)", "allow (x)", ""]),
             ("#[deny(x)]", ["deny (x)", "deny (x)", "", "", ""]),
             ("#[expect(unused)]", ["expect (unused)", "allow (unused)", "allow (unused)", "allow (unused)", ""]),
-            ("#[expect(clippy::x)]", ["allow (clippy :: x)", "allow (clippy :: x)", "allow (clippy :: x)", "allow (clippy :: x)", ""]),
+            (
+                "#[expect(clippy::x)]",
+                ["allow (clippy :: x)", "allow (clippy :: x)", "allow (clippy :: x)", "allow (clippy :: x)", ""],
+            ),
             ("#[expect(x)]", ["allow (x)", "expect (x)", "allow (x)", "allow (x)", ""]),
             ("#[tracing::instrument]", ["", "tracing :: instrument", "", "", ""]),
         ];

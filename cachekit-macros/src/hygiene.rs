@@ -1,8 +1,9 @@
 //! Where generated tokens say that they come from.
 //!
-//! A token with the user's span is the user's: lints judge it. Companions repeat the user's types and visibility, and a
-//! lint that judges the function once must not judge it eight times, so repeated tokens keep their place in the source
-//! and take the macro as their origin. No `#[allow]` is needed then, which a crate could forbid.
+//! Lints judge a function where its first and last tokens are the user's. The wrapper is theirs from end to end; companions
+//! begin with tokens that keep their place in the source and take the macro as their origin, so a lint judges the function
+//! once and not eight times, without an `#[allow]` that a crate could forbid. Types stay the user's everywhere: the
+//! compiler says one thing about one place only once.
 //! What it deliberately does not do: rename. Names mean what they mean at the attribute.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
@@ -30,6 +31,27 @@ fn repeated_token(mut token: TokenTree) -> TokenTree {
         token => token.set_span(macro_span(token.span())),
     }
     token
+}
+
+/// The first tokens at the place of the second, so that a message about the one points at the other.
+pub(crate) fn in_place_of(tokens: &TokenStream, place: impl ToTokens) -> TokenStream {
+    let (first, last) = ends(place);
+    let length = tokens.clone().into_iter().count();
+    let spans = (1..=length).map(|number| if number == length { last } else { first });
+    let placed = tokens.clone().into_iter().zip(spans).map(|(mut token, span)| {
+        if !matches!(&token, TokenTree::Ident(ident) if ident == "$crate") {
+            token.set_span(span);
+        }
+        token
+    });
+    placed.collect()
+}
+
+/// Where tokens begin and where they end.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let spans: Vec<Span> = tokens.into_token_stream().into_iter().map(|token| token.span()).collect();
+    let first = spans.first().copied().unwrap_or_else(Span::call_site);
+    (first, spans.last().copied().unwrap_or(first))
 }
 
 /// The same name at the same place, but written by this macro.

@@ -21,11 +21,15 @@ impl Parse for Item {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         if !is_function(&input.fork()) {
-            return Err(input.error("`#[cache_on_arguments]` goes on a function: move it to the `fn` whose results are to be kept"));
+            return Err(input.error(
+                "`#[cache_on_arguments]` goes on a function: move it to the `fn` whose results are to be kept",
+            ));
         }
         let sig = input.parse()?;
         if input.peek(Token![;]) {
-            return Err(input.error("a function without a body has no results to keep: move the attribute to one that has"));
+            return Err(
+                input.error("a function without a body has no results to keep: move the attribute to one that has")
+            );
         }
         match input.parse()? {
             TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self { attrs, vis, sig, body }),

@@ -8,10 +8,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Member, Path, Variant, parse_quote};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Path, Token, Variant, parse_quote};
 
 use crate::errors::Errors;
 use crate::hygiene;
+
+type Variants = Punctuated<Variant, Token![,]>;
 
 pub(crate) fn key_part(tokens: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(tokens) {
@@ -29,7 +32,7 @@ pub(crate) fn key_part(tokens: TokenStream) -> TokenStream {
 /// Output:
 /// ```text
 /// impl KeyPart for Selector {
-///     const WIDTH: usize = width_max(&[width_sum(&[5, <u64>::WIDTH]), width_sum(&[8, …])]);
+///     const WIDTH: usize = width_max(&[width_sum(&[5, WidthOf::<u64>::WIDTH]), width_sum(&[8, …])]);
 ///     fn write_key(&self, writer: &mut KeyWriter) {
 ///         match self {
 ///             Selector::Id(field0) => { writer.open_variant("Id"); field0.write_key(writer); writer.close(); }
@@ -39,7 +42,7 @@ fn implementation(input: &DeriveInput, krate: &TokenStream, errors: &mut Errors)
     let name = &input.ident;
     let Body { width, write } = match &input.data {
         Data::Struct(data) => of_struct(name, &data.fields, krate, errors),
-        Data::Enum(data) => of_enum(name, &data.variants.iter().collect::<Vec<_>>(), krate, errors),
+        Data::Enum(data) => of_enum(name, &data.variants, krate, errors),
         Data::Union(data) => {
             errors.at(data.union_token, "a union cannot be part of a key: implement `KeyPart` by hand, or use an enum");
             Body { width: quote!(0), write: TokenStream::new() }
@@ -51,7 +54,11 @@ fn implementation(input: &DeriveInput, krate: &TokenStream, errors: &mut Errors)
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::KeyPart for #name #type_generics #where_clause {
-            const WIDTH: usize = #width;
+            const WIDTH: usize = {
+                // A field that is no `KeyPart` counts as unbounded here; `write_key` reports it.
+                use #krate::__private::UnboundedWidth as _;
+                #width
+            };
 
             #[inline]
             fn write_key(&self, #writer: &mut #krate::KeyWriter) {
@@ -68,77 +75,70 @@ struct Body {
 
 fn of_struct(name: &Ident, fields: &Fields, krate: &TokenStream, errors: &mut Errors) -> Body {
     let is_transparent = matches!(fields, Fields::Unnamed(unnamed) if unnamed.unnamed.len() == 1);
-    let parts = parts(fields, krate, errors);
-    let bindings = parts.iter().map(|part| &part.binding);
-    let members = parts.iter().map(|part| &part.member);
-    let writes = parts.iter().map(|part| &part.write);
+    let Parts { pattern, widths, elements } = parts(fields, krate, errors);
+    let unpack = quote!(let #name #pattern = self;);
+    if is_transparent && let [width] = &*widths {
+        return Body { width: width.clone(), write: quote!(#unpack #elements) };
+    }
     let writer = hygiene::local("writer");
-    let unpack = quote!(let #name { #(#members: #bindings,)* .. } = self;);
-    match (&*parts, is_transparent) {
-        ([part], true) => Body { width: part.width.clone(), write: quote!(#unpack #(#writes)*) },
-        _ => {
-            let widths = parts.iter().map(|part| &part.width);
-            Body {
-                width: quote!(#krate::__private::width_sum(&[2, #(#widths),*])),
-                write: quote!(#unpack #writer.open_tuple(); #(#writes)* #writer.close();),
-            }
-        }
+    Body {
+        width: quote!(#krate::__private::width_sum(&[2, #(#widths),*])),
+        write: quote!(#unpack #writer.open_tuple(); #elements #writer.close();),
     }
 }
 
-fn of_enum(name: &Ident, variants: &[&Variant], krate: &TokenStream, errors: &mut Errors) -> Body {
+fn of_enum(name: &Ident, variants: &Variants, krate: &TokenStream, errors: &mut Errors) -> Body {
     let writer = hygiene::local("writer");
-    let (widths, arms): (Vec<_>, Vec<_>) = variants
-        .iter()
-        .map(|variant| {
-            let ident = &variant.ident;
-            let text = ident.unraw().to_string();
-            let parts = parts(&variant.fields, krate, errors);
-            let (widths, writes) = (parts.iter().map(|part| &part.width), parts.iter().map(|part| &part.write));
-            let (bindings, members) = (parts.iter().map(|part| &part.binding), parts.iter().map(|part| &part.member));
-            // A tag, the name with its end, and the end of the variant.
-            let own_width = text.len() + 3;
-            (
-                quote!(#krate::__private::width_sum(&[#own_width, #(#widths),*])),
-                quote! {
-                    #name::#ident { #(#members: #bindings,)* .. } => {
-                        #writer.open_variant(#text);
-                        #(#writes)*
-                        #writer.close();
-                    }
-                },
-            )
-        })
-        .unzip();
-    let write = if variants.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#arms)* }) };
-    Body { width: quote!(#krate::__private::width_max(&[#(#widths),*])), write }
+    let mut most = Vec::new();
+    let mut arms = TokenStream::new();
+    for variant in variants {
+        let ident = &variant.ident;
+        let text = ident.unraw().to_string();
+        let Parts { pattern, widths, elements } = parts(&variant.fields, krate, errors);
+        // A tag, the end of the name, and the end of the variant.
+        let own = text.len() + 3;
+        most.push(quote!(#krate::__private::width_sum(&[#own, #(#widths),*])));
+        arms.extend(quote! {
+            #name::#ident #pattern => {
+                #writer.open_variant(#text);
+                #elements
+                #writer.close();
+            }
+        });
+    }
+    Body {
+        width: quote!(#krate::__private::width_max(&[#(#most),*])),
+        // A value of a type that has none is matched by no arm, but only behind the reference.
+        write: if variants.is_empty() { quote!(match *self {}) } else { quote!(match self { #arms }) },
+    }
 }
 
-/// One field that is part of the key.
-struct Part {
-    member: Member,
-    binding: Ident,
-    width: TokenStream,
-    write: TokenStream,
+/// The fields that are part of the key.
+///
+/// Input: `{ id: u64, name: String }`.
+/// Output: the pattern `{ id: field0, name: field1, .. }`, the widths, and
+/// `<u64 as KeyPart>::write_key(field0, writer); …`.
+struct Parts {
+    pattern: TokenStream,
+    widths: Vec<TokenStream>,
+    elements: TokenStream,
 }
 
-fn parts(fields: &Fields, krate: &TokenStream, errors: &mut Errors) -> Vec<Part> {
+fn parts(fields: &Fields, krate: &TokenStream, errors: &mut Errors) -> Parts {
     let writer = hygiene::local("writer");
-    let mut parts = Vec::new();
+    let mut bindings = TokenStream::new();
+    let mut widths = Vec::new();
+    let mut elements = TokenStream::new();
     for (index, (field, member)) in fields.iter().zip(fields.members()).enumerate() {
         if !is_skipped(field, errors) {
             let binding = hygiene::local(&format!("field{index}"));
             let ty = &field.ty;
-            let quiet = hygiene::repeated(ty);
-            parts.push(Part {
-                member,
-                width: quote!(<#quiet as #krate::KeyPart>::WIDTH),
-                write: quote!(<#ty as #krate::KeyPart>::write_key(#binding, #writer);),
-                binding,
-            });
+            bindings.extend(quote!(#member: #binding,));
+            widths.push(quote!(#krate::__private::WidthOf::<#ty>::WIDTH));
+            elements.extend(quote!(<#ty as #krate::KeyPart>::write_key(#binding, #writer);));
         }
     }
-    parts
+    Parts { pattern: quote!({ #bindings .. }), widths, elements }
 }
 
 /// Input: `T`. Output: `T: KeyPart`.

@@ -7,20 +7,29 @@
 //! `cachekit::__private`, whose version is pinned to this one's.
 #![forbid(unsafe_code)]
 
+// Parse.
 mod args;
 mod duration;
 mod item;
+
+// Mean.
 mod argument;
 mod lifetimes;
-mod output;
 mod mention;
 mod model;
+mod output;
+
+// Judge.
+mod errors;
 mod validate;
+
+// Write.
 mod attrs;
-mod hygiene;
 mod expand;
 mod fallback;
-mod errors;
+mod hygiene;
+
+// The derive macro is small enough to do all of it.
 mod key_part;
 
 use proc_macro::TokenStream;
@@ -28,7 +37,7 @@ use proc_macro::TokenStream;
 /// TODO manual
 #[proc_macro_attribute]
 pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::cache_on_arguments(args.into(), item.into()).into()
+    expand::cache_on_arguments(args.into(), &item.into()).into()
 }
 
 /// TODO manual

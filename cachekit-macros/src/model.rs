@@ -35,10 +35,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(item: Item, args: Args) -> Self {
-        let krate = match &args.krate {
-            Some((_, path)) => hygiene::repeated(path),
-            None => quote!(::cachekit),
-        };
+        let krate = args.krate.as_ref().map_or_else(|| quote!(::cachekit), |(_, path)| hygiene::repeated(path));
         let ident = &item.sig.ident;
         let (companion, is_shown) = match &args.companion {
             Some((_, Companion::Named(name))) => (name.clone(), true),

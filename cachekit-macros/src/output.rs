@@ -30,7 +30,8 @@ impl Output {
             ReturnType::Default => syn::parse_quote!(()),
         };
         let named = last_segment(&ty).is_some_and(is_named_result);
-        let is_result = result.unwrap_or(named);
+        // A function that returns nothing has no `Result`, whatever the option says; `validate` reports it.
+        let is_result = result.unwrap_or(named) && !matches!(output, ReturnType::Default);
         let value = match (is_result, named.then(|| last_segment(&ty).and_then(first_type)).flatten()) {
             (false, _) => Value::Written(ty.clone()),
             (true, Some(ok)) => Value::Written(ok.clone()),

@@ -4,11 +4,13 @@
 //! the tokens to change and says what to write. What it deliberately does not do: repair; and what needs types (is it
 //! `Clone`? a `KeyPart`?) is left to bounds that the expansion places at the user's types.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, ReturnType, Safety, Signature, Type, TypeReference};
 use syn::visit_mut::VisitMut;
+use syn::{FnArg, GenericParam, ReturnType, Safety, Signature, Type, TypeReference};
 
 use crate::argument::Argument;
+use crate::attrs;
 use crate::errors::Errors;
 use crate::lifetimes::{self, Borrow};
 use crate::model::Model;
@@ -48,11 +50,23 @@ pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
             }
         }
     }
-    if let ReturnType::Type(_, ty) = &sig.output {
-        if let Some(impl_trait) = ImplTrait::of(ty) {
-            errors.at(impl_trait, "a cache keeps values of a type that has a name: return a concrete type, or a `Vec` of what an iterator yields");
-        }
+    if let Some(owner) = mentions_self(sig.to_token_stream()) {
+        errors.at(owner, "associated functions are not supported yet: move the body to a free function that names the type, cache that, and call it here");
     }
+    if let ReturnType::Type(_, ty) = &sig.output
+        && let Some(impl_trait) = ImplTrait::of(ty)
+    {
+        errors.at(impl_trait, "a cache keeps values of a type that has a name: return a concrete type, or a `Vec` of what an iterator yields");
+    }
+}
+
+/// `Self` in a signature: the one sign of an associated function without a receiver that a macro can see.
+fn mentions_self(tokens: TokenStream) -> Option<TokenTree> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Group(group) => mentions_self(group.stream()),
+        TokenTree::Ident(ref ident) if ident == "Self" => Some(token),
+        _ => None,
+    })
 }
 
 fn generic(parameter: impl ToTokens, errors: &mut Errors) {
@@ -113,25 +127,29 @@ fn owned_instead(reference: &TypeReference) -> String {
 pub(crate) fn options(model: &Model, errors: &mut Errors) {
     let args = &model.args;
     if args.region.is_none() && !args.region_is_mentioned {
-        errors.at_attribute("no region: write `region = \"name\"`, or `region = PATH` for one that `regions!` declares");
+        errors
+            .at_attribute("no region: write `region = \"name\"`, or `region = PATH` for one that `regions!` declares");
+    }
+    for attr in model.item.attrs.iter().filter(|attr| attrs::is_this_macro(attr)) {
+        errors.at(attr, "the attribute is written twice: remove one of the two");
     }
     if let (Some((skip, _)), Some(_)) = (&args.skip, &args.key) {
         errors.at(skip, "`key(…)` already says what forms the key: remove `skip(…)`");
     }
-    if let Some((key, expressions)) = &args.key {
-        if expressions.is_empty() {
-            errors.at(key, "`key()` names nothing: list the expressions that form the key, such as `key(org.id, page)`");
-        }
+    if let Some((key, expressions)) = &args.key
+        && expressions.is_empty()
+    {
+        errors.at(key, "`key()` names nothing: list the expressions that form the key, such as `key(org.id, page)`");
     }
     for name in args.skip.iter().flat_map(|(_, names)| names) {
         if !model.arguments.iter().any(|argument| argument.answers_to(name)) {
             errors.at(name, format_args!("there is no argument `{name}`: {}", there_are(&model.arguments)));
         }
     }
-    if let Some((share_error, _)) = &args.share_error {
-        if !model.output.is_result {
-            errors.at(share_error, "`share_error` is for functions that return a `Result`: remove it, or write `result = true` if the type is an alias of one");
-        }
+    if let Some((share_error, _)) = &args.share_error
+        && !model.output.is_result
+    {
+        errors.at(share_error, "`share_error` is for functions that return a `Result`: remove it, or write `result = true` if the type is an alias of one");
     }
     if let (Some((result, true)), ReturnType::Default) = (&args.result, &model.item.sig.output) {
         errors.at(result, "this function returns nothing, so there is no `Result`: remove `result = true`");
@@ -139,6 +157,11 @@ pub(crate) fn options(model: &Model, errors: &mut Errors) {
 }
 
 fn there_are(arguments: &[Argument]) -> String {
-    let names: Vec<String> = arguments.iter().filter_map(Argument::written_name).map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "this function has none that `skip` can name".to_owned() } else { format!("write one of {}", names.join(", ")) }
+    let names: Vec<String> =
+        arguments.iter().filter_map(Argument::written_name).map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        "this function has none that `skip` can name".to_owned()
+    } else {
+        format!("write one of {}", names.join(", "))
+    }
 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::flight::FlightKey;
 use crate::key::generator::KeyContext;
 use crate::key::writer::KeyWriter;
-use crate::key::{Arguments, Key, function_text};
+use crate::key::{Key, function_text};
 use crate::near::AnyNear;
 use crate::near::argkey::ArgKey;
 use crate::near::table::Table;
@@ -331,13 +331,14 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call<V>, Error> {
         let attached = self.attach()?;
         let policy = Policy { ttl: self.info.ttl, should_cache: self.should_cache };
-        if let Some(text) = self.info.generated(&attached.core, key.as_bytes()) {
+        let arguments = key.to_bytes();
+        if let Some(text) = self.info.generated(&attached.core, &arguments) {
             return attached.region.entry(&text.into(), policy);
         }
         Ok(Call {
             core: Arc::clone(&attached.core),
             near: attached.table.clone(),
-            key: FlightKey { table: attached.number, arguments: Arguments::from_slice(key.as_bytes()) },
+            key: FlightKey { table: attached.number, arguments },
             policy,
             info: Some(&self.info),
         })
@@ -359,7 +360,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     /// As [`expect_call`](Self::expect_call).
     pub(crate) fn key(&self, key: &KeyWriter) -> Key {
         let region = self.info.region().unwrap_or_else(|error| self.info.refuse(&error));
-        self.info.key(region.core(), key.as_bytes())
+        self.info.key(region.core(), &key.to_bytes())
     }
 }
 

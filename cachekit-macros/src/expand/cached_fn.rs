@@ -32,16 +32,18 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
     let Model { krate, companion, .. } = model;
     let impl_attrs = attrs::at(&model.item.attrs, Place::Impl);
     let registration_attrs = attrs::at(&model.item.attrs, Place::Registration);
-    let value = check::value(model);
+    let value = check::associated_value(model);
     let argument_key = key::argument_key(model);
-    let constructor = check::constructor(model);
-    let info = info(model);
-    let should_cache = model.args.should_cache.as_ref().map(|(_, accept)| quote!(.should_cache(#accept)));
+    let state = check::state(model, info(model));
+    let should_cache = model.args.should_cache.as_ref().map(|(_, accept)| {
+        let pointer = check::pointer(&quote!(fn(&<#companion as #krate::CachedFn>::Value) -> bool), accept);
+        quote!(.should_cache(#pointer))
+    });
     quote! {
         #(#impl_attrs)*
         #[automatically_derived]
         impl #krate::CachedFn for #companion {
-            type Value = #value;
+            #value
             type ArgKey = #argument_key;
 
             fn info() -> &'static #krate::FnInfo {
@@ -53,7 +55,7 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
                 static FUNCTION: #krate::__private::Function<
                     <#companion as #krate::CachedFn>::Value,
                     <#companion as #krate::CachedFn>::ArgKey,
-                > = #constructor(#info) #should_cache;
+                > = #state #should_cache;
                 &FUNCTION
             }
         }
@@ -73,7 +75,10 @@ fn info(model: &Model) -> TokenStream {
     let namespace = args.namespace.as_ref().map(|(_, namespace)| quote!(.namespace(#namespace)));
     let version = args.version.as_ref().map(|(_, version)| quote!(.version(#version)));
     let ttl = args.ttl.as_ref().map(|(_, ttl)| ttl_method(ttl));
-    let key_generator = args.key_generator.as_ref().map(|(_, generator)| quote!(.key_generator(#generator)));
+    let key_generator = args.key_generator.as_ref().map(|(_, generator)| {
+        let pointer = check::pointer(&quote!(fn(&#krate::KeyContext<'_>) -> ::std::string::String), generator);
+        quote!(.key_generator(#pointer))
+    });
     quote! {
         #krate::__private::FnInfo::new(
             ::core::module_path!(),

@@ -1,17 +1,17 @@
-//! Types in places where the compiler compares them with a bound.
+//! Types and functions of the user's, where the compiler compares them with what the runtime needs.
 //!
-//! The bounds are the runtime's; a message about one is as good as the place that it points at, so these are the user's
-//! own tokens, each written once where a bound is. Everywhere else types are `repeated`.
+//! A message is as good as the place that it points at, so each bound is met once, at the user's own tokens.
 //! What it deliberately does not do: bounds of arguments, which `key` has.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::quote;
+use syn::Expr;
 
 use crate::hygiene;
 use crate::model::Model;
 use crate::output::Value;
 
-/// The type that is kept, for `type Value`: here it must be `Clone + Send + Sync + 'static`.
+/// The type that is kept: `Clone + Send + Sync + 'static`.
 pub(super) fn value(model: &Model) -> TokenStream {
     let krate = &model.krate;
     match &model.output.value {
@@ -20,26 +20,39 @@ pub(super) fn value(model: &Model) -> TokenStream {
     }
 }
 
-/// The type that is kept, in signatures.
-pub(super) fn repeated_value(model: &Model) -> TokenStream {
-    hygiene::repeated(value(model))
+/// Output: `type Value = User;`, at the place of the type: there it is also found out if it is more private than the
+/// function.
+pub(super) fn associated_value(model: &Model) -> TokenStream {
+    let kept = model.output.kept();
+    let head = hygiene::in_place_of(&quote!(type Value =), kept);
+    let end = hygiene::in_place_of(&quote!(;), kept);
+    let value = value(model);
+    quote!(#head #value #end)
 }
 
 /// The error of a function that returns a `Result`.
 pub(super) fn error_type(model: &Model) -> TokenStream {
     let krate = &model.krate;
-    let ty = hygiene::repeated(&model.output.ty);
+    let ty = &model.output.ty;
     quote!(<#ty as #krate::__private::ResultLike>::Error)
 }
 
-/// The constructor of the function's state, which has the bounds of serialization unless the value stays in memory.
-pub(super) fn constructor(model: &Model) -> TokenStream {
+/// The state of the function, whose constructor has the bounds of serialization unless the value stays in memory.
+///
+/// The bound is found at the call, so the call stands where the user wrote the type.
+pub(super) fn state(model: &Model, info: TokenStream) -> TokenStream {
     let krate = &model.krate;
-    let value = value(model);
-    if model.args.in_memory.is_some() {
-        let value = repeated_value(model);
-        quote!(#krate::__private::Function::<#value, _>::in_memory)
-    } else {
-        quote!(#krate::__private::Function::<#value, _>::stored)
-    }
+    let constructor = if model.args.in_memory.is_some() { quote!(in_memory) } else { quote!(stored) };
+    let info = Group::new(Delimiter::Parenthesis, info);
+    hygiene::in_place_of(&quote!(#krate::__private::Function::#constructor #info), model.output.kept())
+}
+
+/// Input: a path or a closure, and the type of function that is expected.
+/// Output: `{ let function: fn(&User) -> bool = path; function }`, so that a message compares the two and nothing else.
+pub(super) fn pointer(ty: &TokenStream, function: &Expr) -> TokenStream {
+    let local = hygiene::local("function");
+    quote!({
+        let #local: #ty = #function;
+        #local
+    })
 }

@@ -25,7 +25,8 @@ pub(super) fn companion(model: &Model) -> TokenStream {
     let key = key::function(model);
     // Clippy counts the arguments of every function; `set` has one more than the key.
     let wide = (model.arguments.len() >= 7).then(|| quote!(#[allow(clippy::too_many_arguments)]));
-    let shown = model.is_shown.then(|| [key_only(model), refresh(model), handles(model)].into_iter().collect::<TokenStream>());
+    let shown =
+        model.is_shown.then(|| [key_only(model), refresh(model), handles(model)].into_iter().collect::<TokenStream>());
     quote! {
         #docs
         #(#type_attrs)*
@@ -78,8 +79,8 @@ fn refresh(model: &Model) -> TokenStream {
     let (generics, bounds) = (hygiene::repeated(generics), hygiene::repeated(bounds));
     // Names are not `repeated`: whoever wrote them, also a `macro_rules`, is the one who can use them.
     let names = model.arguments.iter().map(|argument| &argument.name);
-    let types = model.arguments.iter().map(|argument| hygiene::repeated(&argument.ty));
-    let output = hygiene::repeated(&model.item.sig.output);
+    let types = model.arguments.iter().map(|argument| &argument.ty);
+    let output = &model.item.sig.output;
     let call = wrapper::call(model, "refresh");
     quote! {
         #docs
@@ -92,7 +93,7 @@ fn refresh(model: &Model) -> TokenStream {
 /// and likewise `set`, `invalidate` and `expire`; with `_async` and `.await` where the function is `async`.
 fn key_only(model: &Model) -> TokenStream {
     let Model { krate, companion, .. } = model;
-    let value = check::repeated_value(model);
+    let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
     let new = new_value(model);
@@ -122,7 +123,7 @@ fn key_only(model: &Model) -> TokenStream {
 /// `key` and `entry`: nothing is asked of the cache, so they neither fail nor wait.
 fn handles(model: &Model) -> TokenStream {
     let Model { krate, companion, .. } = model;
-    let value = check::repeated_value(model);
+    let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
     let vis = vis(model);
@@ -148,7 +149,7 @@ fn handles(model: &Model) -> TokenStream {
 fn parameters(model: &Model) -> TokenStream {
     let arguments = model.key_arguments();
     let names = arguments.iter().map(|argument| &argument.name);
-    let types = arguments.iter().map(|argument| hygiene::repeated(model.elided(argument)));
+    let types = arguments.iter().map(|argument| model.elided(argument));
     quote!(#(#names: #types,)*)
 }
 

@@ -35,9 +35,7 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
         "expire" => format!(
             "Lets the next caller of {function} renew the value, while the others are served the one that is there.\n\n{ERRORS}"
         ),
-        "refresh" => format!(
-            "Computes {function} now, stores the value in place of the old one, and returns it."
-        ),
+        "refresh" => format!("Computes {function} now, stores the value in place of the old one, and returns it."),
         "key" => format!("The key of this entry of {function}."),
         "entry" => format!("A handle for this entry of {function}, to read, replace, renew and forget it."),
         other => unreachable!("no companion is called {other}"),

@@ -5,8 +5,9 @@
 //! keys can be compared as whole words.
 //! What it deliberately does not do: encode. Arguments write themselves.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Expr;
 
 use crate::argument::Argument;
 use crate::hygiene;
@@ -34,10 +35,10 @@ pub(super) fn function(model: &Model) -> TokenStream {
         None => arguments.iter().map(|argument| part(model, argument, &writer)).collect(),
         Some(expressions) => {
             let unpacked = arguments.iter().map(|argument| unpacked(argument));
-            let expressions = expressions.iter();
+            let expressions = expressions.iter().map(by_reference);
             quote! {
                 #(#unpacked)*
-                #(#krate::KeyPart::write_key(&(#expressions), &mut #writer);)*
+                #(#krate::KeyPart::write_key(#expressions, &mut #writer);)*
             }
         }
     };
@@ -57,7 +58,7 @@ pub(super) fn function(model: &Model) -> TokenStream {
 /// Clippy has opinions on `&Cow<…>`, `&Option<&…>` and other references that nobody wrote, and cannot be told to have none
 /// in a crate that forbids `allow`. It knows them by their look, and an item of a slice looks like no reference.
 fn reference(model: &Model, argument: &Argument) -> TokenStream {
-    let ty = hygiene::repeated(model.elided(argument));
+    let ty = model.elided(argument);
     quote!(<&[#ty] as ::core::iter::IntoIterator>::Item)
 }
 
@@ -67,6 +68,16 @@ fn part(model: &Model, argument: &Argument, writer: &impl ToTokens) -> TokenStre
     let ty = model.elided(argument);
     let name = &argument.name;
     quote!(<#ty as #krate::KeyPart>::write_key(#name, &mut #writer);)
+}
+
+/// Input: `org.id`. Output: `&(org.id)`, from the first token to the last of what the user wrote, to point at.
+fn by_reference(expression: &Expr) -> TokenStream {
+    let tokens = expression.to_token_stream();
+    let (first, last) = hygiene::ends(expression);
+    let mut group = Group::new(Delimiter::Parenthesis, tokens);
+    group.set_span(last);
+    let reference = quote_spanned!(first=> &);
+    quote!(#reference #group)
 }
 
 /// Input: `(a, b): (u8, u8)`, known as `a_b`. Output: `let (a, b) = a_b;`.
@@ -88,17 +99,15 @@ pub(super) fn call(model: &Model) -> TokenStream {
 /// A type that is no `KeyPart` counts as unbounded here, as `function` has reported it.
 pub(super) fn argument_key(model: &Model) -> TokenStream {
     let krate = &model.krate;
-    let words = match model.key_expressions() {
+    let words = if model.key_expressions().is_some() {
         // The type of an expression cannot be named.
-        Some(_) => quote!(0),
-        None => {
-            let types = model.key_arguments().into_iter().map(|argument| hygiene::repeated(model.elided(argument)));
-            quote! {{
-                use #krate::__private::UnboundedWidth as _;
-                #krate::__private::words(&[#(#krate::__private::WidthOf::<#types>::WIDTH),*])
-            }}
-        }
+        quote!(0)
+    } else {
+        let types = model.key_arguments().into_iter().map(|argument| model.elided(argument));
+        quote! {{
+            use #krate::__private::UnboundedWidth as _;
+            #krate::__private::words(&[#(#krate::__private::WidthOf::<#types>::WIDTH),*])
+        }}
     };
     quote!(<#krate::__private::Width<#words> as #krate::__private::Fit>::Key)
 }
-

@@ -5,12 +5,17 @@
 //! (a path of types), never the function by its value name, which an argument could shadow.
 //! What it deliberately does not do: decide anything that `Model` has not decided.
 
+// In the order in which they are emitted.
 mod wrapper;
+
 mod companion;
+
 mod cached_fn;
-mod key;
+
+// What the others ask for.
 mod check;
 mod docs;
+mod key;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -23,14 +28,14 @@ use crate::model::Model;
 use crate::validate;
 
 /// The whole attribute.
-pub(crate) fn cache_on_arguments(args: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn cache_on_arguments(args: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
     let item: Item = match syn::parse2(tokens.clone()) {
         Ok(item) => item,
         Err(error) => {
             errors.push(error);
-            return fallback::unchanged(&tokens, errors);
+            return fallback::unchanged(tokens, errors);
         }
     };
 
@@ -41,7 +46,7 @@ pub(crate) fn cache_on_arguments(args: TokenStream, tokens: TokenStream) -> Toke
     let is_expandable = errors.len() == faults_of_options;
     validate::options(&model, &mut errors);
     if !is_expandable {
-        return fallback::unchanged(&tokens, errors);
+        return fallback::unchanged(tokens, errors);
     }
 
     let expansion = expand(&model);
@@ -65,9 +70,9 @@ fn expand(model: &Model) -> TokenStream {
     let cached_fn = cached_fn::cached_fn(model);
     let companions = quote!(#companion #cached_fn);
     if model.is_shown {
-        let wrapper = wrapper::wrapper(model, TokenStream::new());
+        let wrapper = wrapper::wrapper(model, None);
         quote!(#wrapper #companions)
     } else {
-        wrapper::wrapper(model, companions)
+        wrapper::wrapper(model, Some(&companions))
     }
 }

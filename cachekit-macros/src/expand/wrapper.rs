@@ -18,7 +18,7 @@ use crate::model::Model;
 ///     call::<load_user>(load_user::cachekit_key(&id), move || load_user::original(db, id))
 /// }
 /// ```
-pub(super) fn wrapper(model: &Model, inner: TokenStream) -> TokenStream {
+pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream {
     let attrs = attrs::at(&model.item.attrs, Place::Wrapper);
     let vis = &model.item.vis;
     let sig = model.named_signature();
@@ -55,7 +55,9 @@ pub(super) fn call(model: &Model, verb: &str) -> TokenStream {
 fn share(model: &Model) -> TokenStream {
     let krate = &model.krate;
     if let Some((_, share_error)) = &model.args.share_error {
-        return quote!(#krate::__private::Share::by(#share_error));
+        let error = check::error_type(model);
+        let copy = check::pointer(&quote!(fn(&#error) -> #error), share_error);
+        return quote!(#krate::__private::Share::by(#copy));
     }
     if lifetimes::first_borrow(&model.output.ty, &model.item.sig.generics).is_some() {
         return quote!(#krate::__private::Share::none());

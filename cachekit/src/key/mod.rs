@@ -174,7 +174,7 @@ impl From<&str> for Key {
         // Arguments may hold the bar, names may not: the first one ends the name.
         let call = text.split_once('|').and_then(|(function, arguments)| {
             function.contains("::").then_some(())?;
-            Some(Self::call(function.to_owned(), text::read(arguments)?.as_bytes()))
+            Some(Self::call(function.to_owned(), &text::read(arguments)?.to_bytes()))
         });
         call.unwrap_or_else(|| Self { form: Form::Hand(text.into()), origin: None })
     }

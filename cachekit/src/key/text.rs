@@ -45,7 +45,7 @@ pub(crate) fn read(text: &str) -> Option<KeyWriter> {
         reader.sequence(&mut writer, 0)?;
     }
     let mut again = String::with_capacity(text.len());
-    write(writer.as_bytes(), &mut again);
+    write(&writer.to_bytes(), &mut again);
     (reader.rest.is_empty() && again == text).then_some(writer)
 }
 

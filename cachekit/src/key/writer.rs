@@ -7,8 +7,13 @@
 
 use std::fmt;
 
+use super::Arguments;
+
 /// Bytes that a key may have before its buffer moves to the heap.
 const INLINE: usize = 104;
+
+/// Bytes in a word.
+const WORD: usize = 8;
 
 /// One byte in front of every element, which says what it is; zero is padding, so no tag is zero.
 pub(crate) mod tag {
@@ -53,10 +58,12 @@ pub(crate) mod tag {
 /// }
 /// ```
 pub struct KeyWriter {
-    /// Length of the key; beyond `INLINE` the bytes are in `spilled`.
+    /// Length of the key in bytes; beyond `INLINE` the words are in `spilled`.
     len: usize,
-    inline: [u8; INLINE],
-    spilled: Vec<u8>,
+    /// Whole words, the first byte lowest, so that a look-up compares and hashes what was just written without reading
+    /// it byte by byte. One word more than there can be bytes, for the upper half of a write.
+    inline: [u64; INLINE / WORD + 1],
+    spilled: Vec<u64>,
 }
 
 impl KeyWriter {
@@ -64,7 +71,7 @@ impl KeyWriter {
     #[must_use]
     #[inline]
     pub const fn new() -> Self {
-        Self { len: 0, inline: [0; INLINE], spilled: Vec::new() }
+        Self { len: 0, inline: [0; INLINE / WORD + 1], spilled: Vec::new() }
     }
 
     /// Writes an unsigned number.
@@ -173,22 +180,25 @@ impl KeyWriter {
     }
 
     /// The key so far.
-    #[must_use]
-    #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        if self.len <= INLINE { &self.inline[..self.len] } else { &self.spilled }
+    pub(crate) fn to_bytes(&self) -> Arguments {
+        let mut bytes: Arguments = self.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.truncate(self.len);
+        bytes
     }
 
-    /// The first words of the key, padded with zeros.
-    ///
-    /// The key must not be longer than that; elements delimit themselves, so padding makes no two keys equal.
+    /// The key as whole words, padded with zeros.
     #[inline]
-    pub(crate) fn words<const N: usize>(&self) -> [u64; N] {
-        debug_assert!(N * 8 <= INLINE);
-        std::array::from_fn(|word| {
-            let start = word * 8;
-            u64::from_le_bytes(std::array::from_fn(|byte| self.inline[start + byte]))
-        })
+    pub(crate) fn words(&self) -> &[u64] {
+        let words = self.len.div_ceil(WORD);
+        if self.len <= INLINE { &self.inline[..words] } else { &self.spilled[..words] }
+    }
+
+    /// The first words of a key that is no longer than they are, padded with zeros.
+    ///
+    /// Elements delimit themselves, so padding makes no two keys equal.
+    #[inline]
+    pub(crate) fn first_words<const N: usize>(&self) -> [u64; N] {
+        std::array::from_fn(|word| self.inline[word])
     }
 
     /// Length of the key in bytes.
@@ -199,56 +209,74 @@ impl KeyWriter {
 
     #[inline]
     fn fixed<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
-        let end = self.len + 1 + N;
-        if end <= INLINE {
-            self.inline[self.len] = tag;
-            self.inline[self.len + 1..end].copy_from_slice(&bytes);
-            self.len = end;
-        } else {
-            self.spill(&[tag]);
-            self.spill(&bytes);
+        self.put(u64::from(tag), 1);
+        for chunk in bytes.chunks(WORD) {
+            self.put(word(chunk), chunk.len());
         }
     }
 
     #[inline]
     fn sized(&mut self, tag: u8, bytes: &[u8]) {
-        let end = self.len + 2 + bytes.len();
-        // A length below 128 is one byte, as in LEB128.
-        if end <= INLINE && bytes.len() < 128 {
-            self.inline[self.len] = tag;
-            self.inline[self.len + 1] = bytes.len() as u8;
-            self.inline[self.len + 2..end].copy_from_slice(bytes);
-            self.len = end;
-        } else {
-            self.spill_sized(tag, bytes);
-        }
-    }
-
-    #[cold]
-    fn spill_sized(&mut self, tag: u8, bytes: &[u8]) {
-        self.spill(&[tag]);
-        let mut rest = bytes.len();
-        while rest >= 128 {
-            self.spill(&[rest as u8 | 0x80]);
+        self.put(u64::from(tag), 1);
+        // The length as in LEB128: seven bits a byte, the lowest first.
+        let mut rest = bytes.len() as u64;
+        while rest >= 0x80 {
+            self.put(rest & 0x7f | 0x80, 1);
             rest >>= 7;
         }
-        self.spill(&[rest as u8]);
-        self.spill(bytes);
+        self.put(rest, 1);
+        for chunk in bytes.chunks(WORD) {
+            self.put(word(chunk), chunk.len());
+        }
     }
 
-    /// Appends to the heap, moving there first what is on the stack.
-    #[cold]
-    fn spill(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
+    /// Appends the lowest `count` bytes of `value`, whose other bytes are zero.
+    #[inline]
+    fn put(&mut self, value: u64, count: usize) {
+        let end = self.len + count;
         if end <= INLINE {
-            self.inline[self.len..end].copy_from_slice(bytes);
+            merge(&mut self.inline, self.len, value);
+            self.len = end;
         } else {
-            if self.len <= INLINE {
-                self.spilled.extend_from_slice(&self.inline[..self.len]);
-            }
-            self.spilled.extend_from_slice(bytes);
+            self.spill(value, end);
         }
+    }
+
+    /// Appends on the heap, moving there first what is on the stack.
+    #[cold]
+    fn spill(&mut self, value: u64, end: usize) {
+        if self.len <= INLINE {
+            self.spilled.extend_from_slice(&self.inline);
+        }
+        self.spilled.resize(end.div_ceil(WORD) + 1, 0);
+        merge(&mut self.spilled, self.len, value);
         self.len = end;
+    }
+}
+
+/// Adds the bytes of `value` to words that are zero from byte `at` on.
+#[inline]
+fn merge(words: &mut [u64], at: usize, value: u64) {
+    let (word, shift) = (at / WORD, at % WORD * 8);
+    words[word] |= value << shift;
+    if shift > 0 {
+        words[word + 1] |= value >> (64 - shift);
+    }
+}
+
+/// Up to eight bytes as a word.
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from_le_bytes(bytes);
+    }
+    // Reads that overlap instead of a loop: what both see is the same.
+    let half = |at: usize| bytes.get(at..at + 4).and_then(|half| half.try_into().ok()).map_or(0, u32::from_le_bytes);
+    let byte = |at: usize| u64::from(bytes[at]) << (8 * at);
+    match bytes.len() {
+        0 => 0,
+        len @ 1..4 => byte(0) | byte(len / 2) | byte(len - 1),
+        len => u64::from(half(0)) | u64::from(half(len - 4)) << (8 * (len - 4)),
     }
 }
 
@@ -261,7 +289,7 @@ impl Default for KeyWriter {
 impl fmt::Debug for KeyWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        super::text::write(self.as_bytes(), &mut text);
+        super::text::write(&self.to_bytes(), &mut text);
         f.debug_tuple("KeyWriter").field(&text).finish()
     }
 }

@@ -24,32 +24,44 @@ pub trait ArgKey: Eq + Hash + Send + Sync + Sized + 'static {
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-impl<const N: usize> ArgKey for [u64; N] {
+/// A key of at most `N` words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words<const N: usize>([u64; N]);
+
+impl<const N: usize> Hash for Words<N> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Word by word: an array hashes its length and its bytes, which takes longer.
+        self.0.iter().for_each(|word| state.write_u64(*word));
+    }
+}
+
+impl<const N: usize> ArgKey for Words<N> {
     type Lookup<'a> = Self;
 
     #[inline]
     fn lookup(key: &KeyWriter) -> Self {
         debug_assert!(key.len() <= N * WORD, "a key part wrote more than its WIDTH");
-        key.words()
+        Self(key.first_words())
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() <= N * WORD).then(|| words(bytes))
+        (bytes.len() <= N * WORD).then(|| Self(words(bytes)))
     }
 }
 
 /// A key of any length.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AnyArgKey {
-    head: [u64; 4],
-    tail: Option<Box<[u8]>>,
+    head: Words<4>,
+    tail: Option<Box<[u64]>>,
 }
 
 /// [`AnyArgKey`] of a call.
 #[derive(Debug, Hash)]
 pub struct AnyLookup<'a> {
-    head: [u64; 4],
-    tail: Option<&'a [u8]>,
+    head: Words<4>,
+    tail: Option<&'a [u64]>,
 }
 
 impl Equivalent<AnyArgKey> for AnyLookup<'_> {
@@ -65,16 +77,16 @@ impl ArgKey for AnyArgKey {
     #[inline]
     fn lookup(key: &KeyWriter) -> AnyLookup<'_> {
         if key.len() <= 4 * WORD {
-            AnyLookup { head: key.words(), tail: None }
-        } else {
-            let (head, tail) = key.as_bytes().split_at(4 * WORD);
-            AnyLookup { head: words(head), tail: Some(tail) }
+            return AnyLookup { head: Words(key.first_words()), tail: None };
         }
+        let (head, tail) = key.words().split_first_chunk().expect("the key is longer than four words");
+        AnyLookup { head: Words(*head), tail: Some(tail) }
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (head, tail) = bytes.split_at(bytes.len().min(4 * WORD));
-        Some(Self { head: words(head), tail: (!tail.is_empty()).then(|| tail.into()) })
+        let tail: Box<[u64]> = tail.chunks(WORD).map(|chunk| words::<1>(chunk)[0]).collect();
+        Some(Self { head: Words(words(head)), tail: (!tail.is_empty()).then_some(tail) })
     }
 }
 
@@ -120,7 +132,7 @@ macro_rules! fit {
     )*};
 }
 
-fit!(0 => AnyArgKey, 1 => [u64; 1], 2 => [u64; 2], 3 => [u64; 3], 4 => [u64; 4]);
+fit!(0 => AnyArgKey, 1 => Words<1>, 2 => Words<2>, 3 => Words<3>, 4 => Words<4>);
 
 /// Hashes keys, and lets a table be asked by the hash alone.
 #[derive(Clone, Default)]

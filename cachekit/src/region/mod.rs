@@ -28,7 +28,7 @@ use crate::companion::{FnInfo, Storable, Value};
 use crate::error::{Error, Kind};
 use crate::flight::FlightKey;
 use crate::freshness::Verdict;
-use crate::key::{Arguments, Form, Key, region_text};
+use crate::key::{Form, Key, region_text};
 use crate::near::{AnyNear, Near};
 
 /// A named group of entries with common settings.
@@ -319,7 +319,7 @@ impl Region {
             }
         }
         let bytes = hand_bytes(&key.to_string());
-        let key = FlightKey { table: self.0.hand_number, arguments: Arguments::from_slice(bytes.as_bytes()) };
+        let key = FlightKey { table: self.0.hand_number, arguments: bytes.to_bytes() };
         Ok((None, key, None))
     }
 

@@ -102,13 +102,13 @@ inventory::collect!(Declared);
 ///
 /// regions! {
 ///     /// Profiles shown on every page.
-///     pub static USERS = Region::builder("users").ttl(Duration::from_secs(300)).capacity(10_000);
+///     pub static PAGES = Region::builder("pages").ttl(Duration::from_secs(300)).capacity(10_000);
 ///
 ///     /// Memory, values never expire, at most 10,000 entries.
-///     static MISC = Region::builder("misc");
+///     static OTHERS = Region::builder("others");
 /// }
 ///
-/// assert_eq!(cachekit::region("users")?.name(), USERS.name());
+/// assert_eq!(cachekit::region("pages")?.name(), PAGES.name());
 /// # Ok::<(), cachekit::Error>(())
 /// ```
 #[macro_export]

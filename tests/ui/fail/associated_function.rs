@@ -1,14 +1,14 @@
 use cachekit::cache_on_arguments;
 
-struct Repo;
+struct Repo(u64);
 
 impl Repo {
     #[cache_on_arguments(region = "users")]
-    fn find(id: u64) -> u64 {
-        id
+    fn find(repo: &Self, id: u64) -> u64 {
+        repo.0 + id
     }
 }
 
 fn main() {
-    Repo::find(1);
+    Repo::find(&Repo(1), 2);
 }
