@@ -16,6 +16,7 @@ fn homeless(id: u64) -> u64 {
     id
 }
 
+#[expect(dead_code, reason = "it is enough that it is there")]
 #[cache_on_arguments(region = "no where either")]
 async fn homeless_too(id: u64) -> u64 {
     id
@@ -26,19 +27,20 @@ fn at_home(id: u64) -> u64 {
     id
 }
 
-fn bodies() -> (u64, u64) {
-    let first = {
-        #[cache_on_arguments(region = "fine")]
-        fn twin(id: u64) -> u64 {
-            id
-        }
-        twin(1)
-    };
+fn one_body() -> u64 {
+    #[cache_on_arguments(region = "fine")]
+    fn twin(id: u64) -> u64 {
+        id
+    }
+    twin(1)
+}
+
+fn another_body() -> u64 {
     #[cache_on_arguments(region = "fine")]
     fn twin(id: u64) -> u64 {
         id + 1
     }
-    (first, twin(1))
+    twin(1)
 }
 
 #[test]
@@ -54,8 +56,8 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     };
     line(&["check.rs:", "check::homeless`", "`nowhere`", "`fine`"]);
     line(&["check.rs:", "check::homeless_too`", "`no where either`"]);
-    line(&["`declared twice`", "check.rs:9", "check.rs:9"]);
-    line(&["`senseless`", "check.rs:", ".capacity(1)"]);
+    line(&["`declared twice`", "`ONE_OF_TWO` at check.rs:", "`OTHER_OF_TWO` at check.rs:"]);
+    line(&["`senseless`", "`SENSELESS` at check.rs:", ".capacity(1)"]);
     line(&["check::twin|", "namespace"]);
 }
 
@@ -68,5 +70,5 @@ fn what_check_finds_is_refused_when_it_is_used() {
     let panic = message(catch_unwind(|| SENSELESS.stats()).unwrap_err());
     assert!(panic.contains("`senseless`"), "{panic}");
     assert_eq!(at_home(1), 1);
-    assert_eq!(bodies(), (1, 2), "functions with one key never share an entry");
+    assert_eq!((one_body(), another_body()), (1, 2), "functions with one key never share an entry");
 }

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use cachekit::{Region, cache_on_arguments, regions};
 use cached::macros::{cached, concurrent_cached};
+use cachekit::{Region, cache_on_arguments, regions};
 
 use crate::KEYS;
 
@@ -14,7 +14,7 @@ pub(crate) struct Contender {
     pub(crate) call: Box<dyn Fn(u64) -> u64 + Sync>,
 }
 
-const TTL: Duration = Duration::from_secs(600);
+const TTL: Duration = Duration::from_hours(1);
 
 regions! {
     static TIMED = Region::builder("timed").ttl(TTL);
@@ -41,12 +41,12 @@ fn cached_without_ttl(n: u64) -> u64 {
     n * n
 }
 
-#[cached(ttl_secs = 600)]
+#[cached(ttl_secs = 3600)]
 fn cached_with_ttl(n: u64) -> u64 {
     n * n
 }
 
-#[concurrent_cached(ttl_secs = 600)]
+#[concurrent_cached(ttl_secs = 3600)]
 fn concurrent_cached_with_ttl(n: u64) -> u64 {
     n * n
 }

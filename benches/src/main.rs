@@ -15,7 +15,7 @@ pub(crate) const KEYS: u64 = 1_024;
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    let (rounds, calls) = if quick { (5, 1_000_000) } else { (15, 4_000_000) };
+    let (rounds, calls) = if quick { (5, 1_000_000) } else { (15, 4_000_000_u32) };
     let contenders = contenders();
     let mut times = vec![[const { Vec::new() }; 2]; contenders.len()];
     for _ in 0..rounds {
@@ -33,7 +33,7 @@ fn main() {
 }
 
 /// Nanoseconds a call, of the slowest thread.
-fn measure(contender: &Contender, threads: usize, calls: u64) -> f64 {
+fn measure(contender: &Contender, threads: usize, calls: u32) -> f64 {
     let call = &contender.call;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
@@ -41,8 +41,8 @@ fn measure(contender: &Contender, threads: usize, calls: u64) -> f64 {
                 scope.spawn(move || {
                     (0..KEYS).for_each(|key| _ = black_box(call(key)));
                     let start = Instant::now();
-                    (0..calls).for_each(|n| _ = black_box(call(black_box(n % KEYS))));
-                    start.elapsed().as_secs_f64() * 1e9 / calls as f64
+                    (0..calls).for_each(|n| _ = black_box(call(black_box(u64::from(n) % KEYS))));
+                    start.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
                 })
             })
             .collect();

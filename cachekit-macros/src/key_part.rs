@@ -95,8 +95,8 @@ fn of_enum(name: &Ident, variants: &Variants, krate: &TokenStream, errors: &mut 
         let ident = &variant.ident;
         let text = ident.unraw().to_string();
         let Parts { pattern, widths, elements } = parts(&variant.fields, krate, errors);
-        // A tag, the end of the name, and the end of the variant.
-        let own = text.len() + 3;
+        // A tag, the length of the name (seven bits a byte), the name, and the end of the variant.
+        let own = 1 + text.len().max(1).ilog2() as usize / 7 + 1 + text.len() + 1;
         most.push(quote!(#krate::__private::width_sum(&[#own, #(#widths),*])));
         arms.extend(quote! {
             #name::#ident #pattern => {

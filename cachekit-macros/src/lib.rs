@@ -34,13 +34,110 @@ mod key_part;
 
 use proc_macro::TokenStream;
 
-/// TODO manual
+/// Caches what a function returns, by its arguments.
+///
+/// The function is called as before. Beside it stands a type of the same name and visibility, with functions that read,
+/// replace, renew and forget single entries.
+///
+/// ```ignore
+/// use cachekit::{Region, cache_on_arguments, regions};
+///
+/// regions! {
+///     static USERS = Region::builder("users").ttl(Duration::from_secs(300));
+/// }
+///
+/// #[cache_on_arguments(region = USERS, skip(db))]
+/// fn load_user(db: &Db, id: u64) -> User {
+///     db.query(id)
+/// }
+///
+/// load_user(&db, 5);                   // computed once, then from the cache
+/// load_user::get(5)?;                  // Option<User>: never computes
+/// load_user::set(5, user)?;            // the value comes last
+/// load_user::invalidate(5)?;           // forget it
+/// load_user::expire(5)?;               // renewed by the next caller, the others are served the old value
+/// load_user::refresh(&db, 5);          // compute now, and store
+/// load_user::original(&db, 5);         // past the cache
+/// load_user::key(5);                   // what a backend knows it by
+/// load_user::entry(5);                 // a handle
+/// ```
+///
+/// Companions that need only the key take the arguments that form it; `refresh` and `original` take them all.
+/// Those of an `async fn` are `async`, except `key` and `entry`.
+/// The type implements `cachekit::CachedFn`. Documentation links to the function with parentheses, ``[`load_user()`]``,
+/// as the name alone is the type's too.
+///
+/// # Arguments
+///
+/// Every argument that forms the key implements `cachekit::KeyPart`. Any pattern will do; where it is more than a name,
+/// companions have a name made of it. Lifetimes are no part of the key.
+///
+/// # Values
+///
+/// A value is `Clone + Send + Sync + 'static`, at least as visible as the function, and `Serialize + DeserializeOwned`
+/// unless the attribute says `in_memory`.
+///
+/// Of a `Result` only `Ok` values are kept. The error reaches every caller that was waiting for it if it is
+/// `Clone + Send + Sync + 'static`, or if `share_error` says how; otherwise those callers compute for themselves.
+/// A return type counts as a `Result` if its name is `Result`, or `…Result` with a type argument (the value), as in
+/// `io::Result<String>`; `result` overrides this. An `Option` is kept as it is, `None` too.
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `region = "users"`, `region = PATH` | where values are kept: a region by name, found when the program runs, or the `static` that `regions!` declares, checked by the compiler | required |
+/// | `ttl = "10m"`, `ttl = EXPRESSION` | time to live: text such as `"1h 30s"` or `"250ms"`, read while compiling, or an expression of type `Duration`, evaluated when it is needed | the region's |
+/// | `namespace = "v1"` | text that is part of the key, to tell apart what would otherwise be alike | none |
+/// | `version = 3` | a number that is part of the key: raise it when values change their meaning | the region's, or none |
+/// | `skip(db, log)` | arguments that are no part of the key | none |
+/// | `key(org.id, page)` | the expressions that form the key, in place of all arguments; arguments are references there | all arguments |
+/// | `key_generator = PATH` | `fn(&cachekit::KeyContext<'_>) -> String` that makes the key | the region's, or none |
+/// | `should_cache = PATH`, `should_cache = CLOSURE` | `fn(&T) -> bool`; a value that it rejects is returned and not kept | every value |
+/// | `share_error = PATH`, `share_error = CLOSURE` | `fn(&E) -> E`, for errors that are not `Clone` | `Clone`, if `E` has it |
+/// | `result = true`, `result = false` | whether the return type is a `Result` | by its name |
+/// | `in_memory` | values never leave the process and need no serde | off |
+/// | `companion = Name`, `companion = none` | another name for the type beside the function, or no such type | the function's name |
+/// | `crate = PATH` | where `cachekit` is, for crates that re-export it | `::cachekit` |
+///
+/// Paths and closures cannot capture anything: they are evaluated apart from any call.
+///
+/// # Other attributes
+///
+/// Documentation, `#[must_use]`, `#[deprecated]` and `#[inline]` stay on the function, `#[cfg]` goes everywhere, and
+/// attributes that change the body, such as `#[tracing::instrument]`, go with the body, above or below this one: they see
+/// the calls that compute.
+///
+/// # Limits
+///
+/// * Methods, generic functions, `const`, `unsafe` and `extern` functions are errors.
+/// * An associated function has no place beside it for a type: write `companion = none`.
+/// * A module, type or trait of the function's name is in the way of its companion: write `companion = Name`.
+/// * A struct named `SearchResult<T>` looks like a `Result`: write `result = false`.
+/// * An error type that hides a lifetime of the arguments (`Oops` for `Oops<'_>`) must show it.
 #[proc_macro_attribute]
 pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::cache_on_arguments(args.into(), &item.into()).into()
 }
 
-/// TODO manual
+/// Makes a type usable as an argument that forms a key.
+///
+/// ```ignore
+/// #[derive(cachekit::KeyPart)]
+/// enum Selector {
+///     Id(u64),
+///     Named { first: String, last: String, #[key_part(skip)] note: String },
+/// }
+/// ```
+///
+/// A struct is the tuple of its fields; a struct of one unnamed field is that field, so `struct Id(u64)` makes the keys
+/// of its number; a variant of an enum is its name and its fields. Every field is a `KeyPart`, and so is every type
+/// parameter. Renaming a variant, or reordering fields, makes other keys.
+///
+/// * `#[key_part(skip)]` on a field: no part of the key.
+/// * `#[key_part(crate = path)]` on the type: where `cachekit` is, for crates that re-export it.
+///
+/// A union is an error.
 #[proc_macro_derive(KeyPart, attributes(key_part))]
 pub fn key_part(input: TokenStream) -> TokenStream {
     key_part::key_part(input.into()).into()

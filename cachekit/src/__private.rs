@@ -212,7 +212,7 @@ pub async fn expire_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
 
 #[must_use]
 pub fn key<F: CachedFn>(key: KeyWriter) -> Key {
-    F::function().key(&key).from_function(Annotated::of::<F>())
+    F::function().key(&key).made_by(Annotated::of::<F>())
 }
 
 #[must_use]

@@ -52,7 +52,7 @@ pub(crate) fn coarse() -> Nanos {
 
     let now = clock_gettime(ClockId::MonotonicCoarse);
     // Monotonic time begins at the start of the machine and is not negative.
-    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+    now.tv_sec.unsigned_abs().wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec.unsigned_abs())
 }
 
 /// The monotonic clock, where there is no coarse one.

@@ -239,11 +239,14 @@ impl FnInfo {
     }
 }
 
+/// A table with its number in its region.
+pub(crate) type NumberedTable = (Arc<dyn AnyNear>, u32);
+
 /// An annotated function as the registry lists it.
 #[derive(Clone, Copy, Debug)]
 pub struct Annotated {
     pub(crate) info: fn() -> &'static FnInfo,
-    pub(crate) attached: fn() -> Result<(Arc<dyn AnyNear>, u32), Error>,
+    pub(crate) table: fn() -> Result<NumberedTable, Error>,
 }
 
 impl Annotated {
@@ -252,7 +255,7 @@ impl Annotated {
     pub const fn of<F: CachedFn>() -> Self {
         Self {
             info: F::info,
-            attached: || {
+            table: || {
                 let attached = F::function().attach()?;
                 Ok((attached.table.clone(), attached.number))
             },

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
-#[allow(missing_docs)]
+// Generated code hands over what it has made, and needs no documentation.
+#[allow(missing_docs, clippy::needless_pass_by_value)]
 pub mod __private;
 mod clock;
 mod companion;

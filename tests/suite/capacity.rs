@@ -69,7 +69,9 @@ fn a_region_never_holds_more_than_its_capacity_over_all_its_functions() {
             }
             most
         });
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        for caller in callers {
+            caller.join().unwrap();
+        }
         done.store(true, Ordering::SeqCst);
         assert!(watcher.join().unwrap() <= 1_000);
     });

@@ -77,7 +77,8 @@ fn none_and_unit_are_values() -> Result<(), Error> {
 
     assert_eq!((find(0), find(0)), (None, None));
     assert_eq!(find::get(0)?, Some(None));
-    (nothing(), nothing());
+    nothing();
+    nothing();
     assert_eq!(nothing::get()?, Some(()));
     assert_eq!(RUNS.load(Ordering::SeqCst), 2);
     Ok(())
@@ -165,25 +166,25 @@ fn other_attributes_keep_their_meaning() {
         id
     }
     #[must_use]
-    #[tracing::instrument(skip(object))]
-    #[cache_on_arguments(region = "functions", skip(object))]
-    fn above<'a>(id: u64, object: &'a dyn Debug) -> u64 {
-        let _: &'a dyn Debug = object;
+    #[tracing::instrument(skip(object, other))]
+    #[cache_on_arguments(region = "functions", skip(object, other))]
+    fn above<'a>(id: u64, object: &'a dyn Debug, other: &'a dyn Debug) -> u64 {
+        let _: [&'a dyn Debug; 2] = [object, other];
         id
     }
     #[cache_on_arguments(region = "functions")]
-    #[cfg(not(all()))]
+    #[cfg(any())]
     fn absent(id: NoSuchType) -> NoSuchType {
         id
     }
-    #[cfg(all())]
+    #[cfg(not(any()))]
     #[cache_on_arguments(region = "functions")]
-    #[cfg_attr(all(), doc = "There.")]
+    #[cfg_attr(not(any()), doc = "There.")]
     fn absent(id: u64) -> u64 {
         id
     }
 
-    assert_eq!((below(1), above(1, &"x"), absent(1)), (1, 1, 1));
+    assert_eq!((below(1), above(1, &"x", &"y"), absent(1)), (1, 1, 1));
 }
 
 #[tokio::test]

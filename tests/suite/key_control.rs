@@ -75,6 +75,7 @@ fn the_version_of_a_region_is_part_of_keys() -> Result<(), Error> {
 
     assert!(plain::key(1).to_string().ends_with("plain@1|1"));
     assert!(own::key(1).to_string().ends_with("own@7|1"));
+    assert_eq!(own(1), 1);
     plain(1);
     VERSIONED.configure(|r| r.version(2))?;
     assert!(plain::key(1).to_string().ends_with("plain@2|1"));
@@ -93,6 +94,7 @@ fn a_backend_sees_prefix_region_and_key_through_the_mangler() -> Result<(), Erro
     assert_eq!(region.backend_key("k"), "myapp:one%3Atwo:k");
     let call = load::key(5);
     assert_eq!(GENERATED.backend_key(&call), call.to_string());
+    assert_eq!(load(5), 5);
     assert_eq!(call.to_string(), format!("generated:{}::load[a%7Cb]|5", module_path!()));
     assert_eq!(region.backend_key(&call), format!("myapp:one%3Atwo:{call}"), "in another region it is a text");
 
@@ -101,7 +103,7 @@ fn a_backend_sees_prefix_region_and_key_through_the_mangler() -> Result<(), Erro
     let long = mangled.backend_key("longer than twenty bytes");
     assert_eq!(long, mangle::sha1("m:longer than twenty bytes"));
     assert_eq!(mangle::sha1("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
-    let own = Region::builder("own").key_mangler(|key| key.to_uppercase()).build()?;
+    let own = Region::builder("own").key_mangler(str::to_uppercase).build()?;
     assert_eq!(own.backend_key("k"), "OWN:K");
     Ok(())
 }

@@ -138,6 +138,7 @@ proptest! {
     #[test]
     fn neighbours_never_run_together(a: String, b: String, c: String, d: String) {
         prop_assert_eq!((&a, &b) == (&c, &d), two::key(&a, &b) == two::key(&c, &d));
+        prop_assert_eq!((two(&a, &b), two(&c, &d)), (a.len() + b.len(), c.len() + d.len()));
     }
 
     #[test]
@@ -223,6 +224,7 @@ fn one_value_is_one_key_however_it_is_held() {
     let owned = held::key(Cow::Owned("a".into()), Arc::new(1), vec![1].into(), &Id(7), Some("x"));
     let borrowed = held::key(Cow::Borrowed("a"), Arc::new(1), [1].into(), &Id(7), Some(&String::from("x")));
     assert_eq!(owned, borrowed);
+    assert_eq!(held("abc".into(), Arc::new(1), [].into(), &Id(7), None), 3);
     assert!(owned.to_string().ends_with(r#"|"a",1,x"01",7,some("x")"#), "{owned}");
 }
 
@@ -244,16 +246,11 @@ fn keys_read_well() {
         0
     }
 
-    let key = readable::key(
-        Duration::from_millis(1_500),
-        "::1".parse().unwrap(),
-        "127.0.0.1:80".parse().unwrap(),
-        Path::new("a"),
-        &BTreeMap::from([(1, true)]),
-        &Pair { left: -1, right: "r".into() },
-        Nothing,
-        [-1, 1],
-    );
+    let duration = Duration::from_millis(1_500);
+    let (address, socket) = ("::1".parse().unwrap(), "127.0.0.1:80".parse().unwrap());
+    let (map, pair) = (BTreeMap::from([(1, true)]), Pair { left: -1, right: "r".into() });
+    let key = readable::key(duration, address, socket, Path::new("a"), &map, &pair, Nothing, [-1, 1]);
+    assert_eq!(readable(duration, address, socket, Path::new("a"), &map, &pair, Nothing, [-1, 1]), 0);
     let expected = format!(
         "keys:{}::readable@2|{}",
         module_path!(),

@@ -101,7 +101,7 @@ fn a_ttl_of_the_function_overrides_the_regions() -> Result<(), Error> {
         id
     }
 
-    (of_the_region(1), in_words(1), as_an_expression(1));
+    assert_eq!(of_the_region(1) + in_words(1) + as_an_expression(1), 3);
     let left = |peek: Option<cachekit::Peek<u64>>| peek.unwrap().ttl_left().unwrap().as_secs();
     assert_eq!(left(of_the_region::entry(1).peek()?), 10);
     assert_eq!(left(in_words::entry(1).peek()?), 90);

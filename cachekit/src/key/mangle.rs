@@ -3,6 +3,8 @@
 //! For stores that limit what a key may be. The mangler is the last step, after prefix and region.
 //! A mangler must map different texts to different texts; a hash of 128 bits or more does.
 
+use std::fmt::Write as _;
+
 use sha1::{Digest, Sha1};
 
 /// The SHA-1 of a key as 40 hexadecimal digits.
@@ -12,7 +14,12 @@ use sha1::{Digest, Sha1};
 /// ```
 #[must_use]
 pub fn sha1(key: &str) -> String {
-    Sha1::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(40);
+    for byte in Sha1::digest(key.as_bytes()) {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// Mangles only keys of `length` bytes or more, as dogpile.cache's `length_conditional_mangler` does.

@@ -12,7 +12,7 @@ pub(crate) mod writer;
 
 use std::cmp::Ordering;
 use std::convert::Infallible;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
@@ -66,7 +66,7 @@ impl Key {
         }
     }
 
-    pub(crate) fn from_function(mut self, origin: Annotated) -> Self {
+    pub(crate) fn made_by(mut self, origin: Annotated) -> Self {
         self.origin = Some(origin);
         self
     }
@@ -110,7 +110,10 @@ pub(crate) fn region_text(region: &str) -> String {
 fn escape(name: &str, out: &mut String) {
     for character in name.chars() {
         match character {
-            ':' | '|' | '[' | ']' | '%' => out.push_str(&format!("%{:02X}", u32::from(character))),
+            ':' | '|' | '[' | ']' | '%' => {
+                // Writing to a string does not fail.
+                let _ = write!(out, "%{:02X}", u32::from(character));
+            }
             _ => out.push(character),
         }
     }

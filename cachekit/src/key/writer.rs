@@ -1,7 +1,7 @@
 //! The buffer that the parts of a key write into.
 //!
 //! A key is a sequence of self-delimiting elements, each a tag and what the tag says follows; the tuple layer of
-//! FoundationDB is the published model.
+//! `FoundationDB` is the published model.
 //! The buffer lives on the stack and spills to the heap only for long keys, so a look-up allocates nothing.
 //! What it deliberately does not do: order keys, or hash them.
 

@@ -167,7 +167,7 @@ impl Hasher for KeyHasher {
     /// No key writes an `i128`: it is how [`ByHash`] hands over a hash.
     #[inline]
     fn write_i128(&mut self, hash: i128) {
-        self.known = Some(hash as u64);
+        self.known = u64::try_from(hash).ok();
     }
 
     #[inline]

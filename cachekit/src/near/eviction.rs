@@ -135,10 +135,12 @@ impl Queues {
             return Next::Room(0);
         }
         if self.live < self.capacity {
-            if sweep && self.small.len() + self.main.len() > 2 * self.live + 64 {
-                if let Some((candidate, queue)) = self.pop() {
-                    return Next::Sweep(candidate, queue);
-                }
+            let crowded = self.small.len() + self.main.len() > 2 * self.live + 64;
+            if sweep
+                && crowded
+                && let Some((candidate, queue)) = self.pop()
+            {
+                return Next::Sweep(candidate, queue);
             }
             self.live += 1;
             self.next_ticket = self.next_ticket.wrapping_add(1);
@@ -208,7 +210,8 @@ impl Ghosts {
     }
 
     fn cell(&self, hash: u64) -> usize {
-        hash as usize & (self.0.len() - 1)
+        let mask = self.0.len() as u64 - 1;
+        usize::try_from(hash & mask).expect("the mask is below the length")
     }
 
     /// The upper half, never zero, since zero is an empty cell.

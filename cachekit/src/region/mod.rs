@@ -174,7 +174,7 @@ impl Region {
     /// If the backend fails; this process does not serve the value any more even then.
     pub fn delete(&self, key: impl Into<Key>) -> Result<(), Error> {
         let (near, key, _) = self.find(&key.into())?;
-        let near = near.map_or_else(|| self.0.hand.clone() as Arc<dyn AnyNear>, |near| near);
+        let near = near.unwrap_or_else(|| self.0.hand.clone());
         invalidation::forget(&self.0.core, &*near, &key);
         Ok(())
     }
@@ -304,14 +304,14 @@ impl Region {
     }
 
     /// Where an entry is: in the table of a function, or among those made by hand.
-    fn find(&self, key: &Key) -> Result<(Option<Arc<dyn AnyNear>>, FlightKey, Option<&'static FnInfo>), Error> {
+    fn find(&self, key: &Key) -> Result<Place, Error> {
         if let Form::Call { function, arguments } = key.form() {
             let annotated = match key.origin() {
                 Some(origin) if registry::is_in(origin, &self.0.core) => Some(*origin),
                 _ => registry::function(&self.0.core, function)?,
             };
             if let Some(annotated) = annotated {
-                let (near, table) = (annotated.attached)()?;
+                let (near, table) = (annotated.table)()?;
                 if near.hash(arguments).is_some() {
                     let arguments = arguments.clone();
                     return Ok((Some(near), FlightKey { table, arguments }, Some((annotated.info)())));
@@ -336,6 +336,9 @@ impl Region {
         Ok(())
     }
 }
+
+/// The table, or none for an entry made by hand; the key in it; the function.
+type Place = (Option<Arc<dyn AnyNear>>, FlightKey, Option<&'static FnInfo>);
 
 fn mismatch<T>(key: &Key, holds: &str) -> Error {
     let wanted = std::any::type_name::<T>();

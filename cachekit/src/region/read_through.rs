@@ -25,6 +25,14 @@ pub(crate) struct Policy<V> {
     pub(crate) should_cache: Option<fn(&V) -> bool>,
 }
 
+impl<V> Clone for Policy<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Policy<V> {}
+
 impl<V> Default for Policy<V> {
     fn default() -> Self {
         Self { ttl: None, should_cache: None }
@@ -145,7 +153,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// Stores a value in place of what is there or is being computed.
     pub(crate) fn set(&self, value: V) {
-        let Some(stamp) = self.stamp(self.core.epoch()) else {
+        let stamp = self.stamp(self.core.epoch()).filter(|_| !self.core.is_off());
+        let Some(stamp) = stamp else {
             return self.invalidate();
         };
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);

@@ -21,6 +21,8 @@ use crate::error::{Error, Kind};
 /// Using it panics where its settings make no sense; [`check`](crate::check) says so beforehand.
 pub struct StaticRegion {
     declaration: fn() -> RegionBuilder,
+    /// The name of the static, since one `regions!` is one place.
+    ident: &'static str,
     file: &'static str,
     line: u32,
     built: OnceLock<Result<Region, Error>>,
@@ -34,8 +36,8 @@ thread_local! {
 impl StaticRegion {
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(declaration: fn() -> RegionBuilder, file: &'static str, line: u32) -> Self {
-        Self { declaration, file, line, built: OnceLock::new() }
+    pub const fn new(declaration: fn() -> RegionBuilder, ident: &'static str, file: &'static str, line: u32) -> Self {
+        Self { declaration, ident, file, line, built: OnceLock::new() }
     }
 
     /// The region, built the first time.
@@ -50,8 +52,12 @@ impl StaticRegion {
         let _done = Reading;
         let built = (self.declaration)()
             .build()
-            .map_err(|error| Error::new(Kind::Settings, format!("{error} ({}:{})", self.file, self.line)));
+            .map_err(|error| Error::new(Kind::Settings, format!("{error} ({})", self.place())));
         self.built.get_or_init(|| built)
+    }
+
+    fn place(&self) -> String {
+        format!("`{}` at {}:{}", self.ident, self.file, self.line)
     }
 
     /// The region, unless this thread is just reading its settings.
@@ -115,7 +121,12 @@ inventory::collect!(Declared);
 macro_rules! regions {
     ($($(#[$attribute:meta])* $visibility:vis static $name:ident = $builder:expr;)*) => {$(
         $(#[$attribute])*
-        $visibility static $name: $crate::StaticRegion = $crate::StaticRegion::new(|| $builder, ::core::file!(), ::core::line!());
+        $visibility static $name: $crate::StaticRegion = $crate::StaticRegion::new(
+            || $builder,
+            ::core::stringify!($name),
+            ::core::file!(),
+            ::core::line!(),
+        );
         $crate::__private::inventory::submit! { $crate::__private::Declared(&$name) }
     )*};
 }
@@ -227,10 +238,9 @@ fn declared() -> impl Iterator<Item = (&'static Region, &'static StaticRegion)> 
 }
 
 fn twice(name: &str, first: &StaticRegion, second: &StaticRegion) -> String {
-    let mut places = [(first.file, first.line), (second.file, second.line)];
+    let mut places = [first.place(), second.place()];
     places.sort_unstable();
-    let [(file, line), (other_file, other_line)] = places;
-    format!("two regions are named `{name}`, at {file}:{line} and at {other_file}:{other_line}: rename one of them")
+    format!("two regions are named `{name}`, {}: rename one of them", places.join(" and "))
 }
 
 /// The annotated function of a region whose keys begin with `text`.

@@ -6,10 +6,12 @@ use crate::flight::Shared;
 
 /// Makes one error out of another, and carries it between callers.
 pub struct Share<E> {
-    copy: fn(&E) -> E,
+    copy: Copier<E>,
     erase: fn(E) -> Shared,
-    restore: fn(&Shared, fn(&E) -> E) -> Option<E>,
+    restore: fn(&Shared, Copier<E>) -> Option<E>,
 }
+
+type Copier<E> = fn(&E) -> E;
 
 impl<E> Share<E> {
     pub(crate) fn erase(&self, error: &E) -> Shared {
@@ -38,7 +40,7 @@ impl<E: Clone + Send + Sync + 'static> Share<E> {
 impl<E: Send + 'static> Share<E> {
     /// By a function of the user's, for errors that are not `Clone`, or not `Sync`.
     #[must_use]
-    pub fn by(copy: fn(&E) -> E) -> Option<Self> {
+    pub fn by(copy: Copier<E>) -> Option<Self> {
         Some(Self {
             copy,
             erase: |error| Arc::new(Mutex::new(error)),

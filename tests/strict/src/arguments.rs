@@ -123,7 +123,12 @@ pub fn unused_and_skipped(_db: &Db, id: u64) -> u64 {
 
 /// A function, a trait object and a map that are no part of the key.
 #[cache_on_arguments(region = "strict", skip(convert, log, table))]
-pub fn callbacks(convert: fn(&str) -> usize, log: &dyn Fn(&str), table: &HashMap<u8, u8, std::hash::RandomState>, name: &str) -> usize {
+pub fn callbacks(
+    convert: fn(&str) -> usize,
+    log: &dyn Fn(&str),
+    table: &HashMap<u8, u8, std::hash::RandomState>,
+    name: &str,
+) -> usize {
     log(name);
     convert(name) + table.len()
 }

@@ -74,7 +74,7 @@ pub mod shadowed {
 
     /// Kept.
     #[cache_on_arguments(region = "strict", ttl = "1s")]
-#[must_use]
+    #[must_use]
     pub fn shadowed(id: u64) -> u64 {
         id
     }

@@ -77,7 +77,7 @@ pub fn method(id: u64) -> Option<u64> {
 }
 
 /// In memory: no serde.
-#[cache_on_arguments(region = "strict", in_memory,)]
+#[cache_on_arguments(region = "strict", in_memory)]
 #[must_use]
 pub fn in_memory(id: u64) -> Local {
     Local(id)

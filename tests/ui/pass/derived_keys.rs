@@ -15,7 +15,11 @@ struct Id(u64);
 enum Selector<T, const N: usize> {
     All,
     Ids([T; N]),
-    Named { r#type: Option<T>, #[key_part(skip)] marker: PhantomData<T> },
+    Named {
+        r#type: Option<T>,
+        #[key_part(skip)]
+        marker: PhantomData<T>,
+    },
 }
 
 #[cache_on_arguments(region = USERS)]

@@ -1,0 +1,45 @@
+//! Expansions must not allow what a crate forbids.
+#![forbid(
+    unsafe_code,
+    missing_docs,
+    missing_debug_implementations,
+    dead_code,
+    non_camel_case_types,
+    non_snake_case,
+    unused,
+    clippy::all,
+    clippy::pedantic
+)]
+
+use cachekit::{Region, cache_on_arguments, regions};
+
+regions! {
+    static FORBIDDING = Region::builder("forbidding");
+}
+
+#[cache_on_arguments(region = FORBIDDING, ttl = "10m")]
+fn plain(id: u64, name: &str) -> Option<u64> {
+    (id > 0 && !name.is_empty()).then_some(id)
+}
+
+#[cache_on_arguments(region = FORBIDDING)]
+fn six(one: u8, two: u8, three: u8, four: u8, five: u8, six: u8) -> u8 {
+    one ^ two ^ three ^ four ^ five ^ six
+}
+
+#[cache_on_arguments(region = FORBIDDING)]
+async fn fallible(id: u64) -> Result<u64, String> {
+    std::future::ready(Ok(id)).await
+}
+
+#[cache_on_arguments(region = FORBIDDING, companion = none)]
+fn alone(id: u64) -> Option<u64> {
+    (id > 1).then_some(id)
+}
+
+fn main() -> Result<(), cachekit::Error> {
+    plain::invalidate(1, "a")?;
+    println!("{:?} {} {:?}", plain(1, "a"), six(1, 2, 3, 4, 5, 6), alone(1));
+    drop(fallible(1));
+    Ok(())
+}
