@@ -56,8 +56,8 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     };
     line(&["check.rs:", "check::homeless`", "`nowhere`", "`fine`"]);
     line(&["check.rs:", "check::homeless_too`", "`no where either`"]);
-    line(&["`declared twice`", "`ONE_OF_TWO` at check.rs:", "`OTHER_OF_TWO` at check.rs:"]);
-    line(&["`senseless`", "`SENSELESS` at check.rs:", ".capacity(1)"]);
+    line(&["`declared twice`", "`ONE_OF_TWO` at ", "`OTHER_OF_TWO` at ", "check.rs:"]);
+    line(&["`senseless`", "`SENSELESS` at ", "check.rs:", ".capacity(1)"]);
     line(&["check::twin|", "namespace"]);
 }
 

@@ -145,6 +145,7 @@ pub fn region(name: &str) -> Result<&'static Region, Error> {
         (None, _) => {
             let mut names: Vec<String> = declared().map(|(region, _)| format!("`{}`", region.name())).collect();
             names.sort();
+            names.dedup();
             let known = if names.is_empty() {
                 "none is declared".to_owned()
             } else {
