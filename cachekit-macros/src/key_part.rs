@@ -4,8 +4,8 @@
 //! its fields; so no two values of a type write the same bytes, and the most that they can write is known.
 //! What it deliberately does not do: unions, whose bytes have no meaning by themselves.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
@@ -134,11 +134,26 @@ fn parts(fields: &Fields, krate: &TokenStream, errors: &mut Errors) -> Parts {
             let binding = hygiene::local(&format!("field{index}"));
             let ty = &field.ty;
             bindings.extend(quote!(#member: #binding,));
-            widths.push(quote!(#krate::__private::WidthOf::<#ty>::WIDTH));
+            // The width of a type that holds itself would be asked for while it is computed.
+            widths.push(if may_hold_itself(ty.to_token_stream()) {
+                quote!(::core::primitive::usize::MAX)
+            } else {
+                quote!(#krate::__private::WidthOf::<#ty>::WIDTH)
+            });
             elements.extend(quote!(<#ty as #krate::KeyPart>::write_key(#binding, #writer);));
         }
     }
     Parts { pattern: quote!({ #bindings .. }), widths, elements }
+}
+
+/// Whether a type has a pointer in it: behind that, and nowhere else, the type of the field's owner may stand again.
+fn may_hold_itself(ty: TokenStream) -> bool {
+    ty.into_iter().any(|token| match token {
+        TokenTree::Group(group) => may_hold_itself(group.stream()),
+        TokenTree::Ident(ident) => ["Box", "Rc", "Arc"].iter().any(|pointer| ident == pointer),
+        TokenTree::Punct(punct) => punct.as_char() == '&',
+        TokenTree::Literal(_) => false,
+    })
 }
 
 /// Input: `T`. Output: `T: KeyPart`.

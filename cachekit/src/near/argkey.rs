@@ -118,7 +118,7 @@ pub const fn word_count(widths: &[usize]) -> usize {
 #[derive(Debug)]
 pub struct Width<const N: usize>;
 
-/// The [`ArgKey`] for a number of words.
+/// The `ArgKey` for a number of words.
 pub trait Fit {
     /// How the table keeps its keys.
     type Key: ArgKey;

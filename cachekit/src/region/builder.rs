@@ -139,7 +139,7 @@ impl RegionBuilder {
         self
     }
 
-    /// Makes a region that is not in the registry; [`regions!`](crate::regions) makes those that are.
+    /// Makes a region that is not in the registry; [`regions!`](crate::regions!) makes those that are.
     ///
     /// # Errors
     ///

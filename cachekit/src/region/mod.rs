@@ -11,10 +11,10 @@ pub(crate) mod read_through;
 pub(crate) mod registry;
 pub(crate) mod share;
 pub(crate) mod stats;
+mod tasks;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::builder::RegionBuilder;
@@ -33,7 +33,7 @@ use crate::near::{AnyNear, Near};
 
 /// A named group of entries with common settings.
 ///
-/// Declare regions with [`regions!`](crate::regions), and annotated functions find them by name or path; a region from
+/// Declare regions with [`regions!`](crate::regions!), and annotated functions find them by name or path; a region from
 /// [`Region::builder`] is not in the registry and lives as long as its last clone.
 /// Where nothing else is said, values are kept in this process.
 ///
@@ -346,115 +346,6 @@ fn mismatch<T>(key: &Key, holds: &str) -> Error {
         Kind::Type,
         format!("the entry `{key}` holds a `{holds}`, not a `{wanted}`: ask for the type that was stored"),
     )
-}
-
-/// The twins for tasks. In memory they are ready at once; a backend is awaited.
-#[allow(clippy::unused_async)]
-impl Region {
-    /// As [`get`](Self::get).
-    ///
-    /// # Errors
-    ///
-    /// As [`get`](Self::get).
-    pub async fn get_async<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
-        self.get(key)
-    }
-
-    /// As [`set`](Self::set).
-    ///
-    /// # Errors
-    ///
-    /// As [`set`](Self::set).
-    pub async fn set_async<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
-        self.set(key, value)
-    }
-
-    /// As [`delete`](Self::delete).
-    ///
-    /// # Errors
-    ///
-    /// As [`delete`](Self::delete).
-    pub async fn delete_async(&self, key: impl Into<Key>) -> Result<(), Error> {
-        self.delete(key)
-    }
-
-    /// As [`get_or_create`](Self::get_or_create). Where the future of a creation is dropped, a caller who waits creates.
-    ///
-    /// # Panics
-    ///
-    /// As [`get_or_create`](Self::get_or_create).
-    pub async fn get_or_create_async<T, F>(&self, key: impl Into<Key>, create: impl FnOnce() -> F) -> T
-    where
-        T: Value + Storable,
-        F: Future<Output = T>,
-    {
-        match self.try_get_or_create_async(key, || async { Ok::<T, Infallible>(create().await) }).await {
-            Ok(value) => value,
-            Err(never) => match never {},
-        }
-    }
-
-    /// As [`try_get_or_create`](Self::try_get_or_create).
-    ///
-    /// # Errors
-    ///
-    /// As [`try_get_or_create`](Self::try_get_or_create).
-    pub async fn try_get_or_create_async<T, E, F>(
-        &self,
-        key: impl Into<Key>,
-        create: impl FnOnce() -> F,
-    ) -> Result<T, E>
-    where
-        T: Value + Storable,
-        F: Future<Output = Result<T, E>>,
-    {
-        match self.entry::<T>(&key.into(), Policy::default()) {
-            Ok(call) => call.run_async(None, create).await,
-            Err(_) => create().await,
-        }
-    }
-
-    /// As [`get_many`](Self::get_many).
-    ///
-    /// # Errors
-    ///
-    /// As [`get_many`](Self::get_many).
-    pub async fn get_many_async<T: Value + Storable>(
-        &self,
-        keys: impl IntoIterator<Item = impl Into<Key>>,
-    ) -> Result<Vec<Option<T>>, Error> {
-        self.get_many(keys)
-    }
-
-    /// As [`set_many`](Self::set_many).
-    ///
-    /// # Errors
-    ///
-    /// As [`set_many`](Self::set_many).
-    pub async fn set_many_async<'v, T: Value + Storable>(
-        &self,
-        entries: impl IntoIterator<Item = (impl Into<Key>, &'v T)>,
-    ) -> Result<(), Error> {
-        self.set_many(entries)
-    }
-
-    /// As [`delete_many`](Self::delete_many).
-    ///
-    /// # Errors
-    ///
-    /// As [`delete_many`](Self::delete_many).
-    pub async fn delete_many_async(&self, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<(), Error> {
-        self.delete_many(keys)
-    }
-
-    /// As [`invalidate`](Self::invalidate).
-    ///
-    /// # Errors
-    ///
-    /// As [`invalidate`](Self::invalidate).
-    pub async fn invalidate_async(&self, how: Invalidation) -> Result<(), Error> {
-        self.invalidate(how)
-    }
 }
 
 impl fmt::Debug for Region {

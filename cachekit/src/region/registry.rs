@@ -14,7 +14,7 @@ use super::{Region, RegionBuilder};
 use crate::companion::{Annotated, FnInfo};
 use crate::error::{Error, Kind};
 
-/// A region declared with [`regions!`](crate::regions); everywhere it stands for its [`Region`].
+/// A region declared with [`regions!`](crate::regions!); everywhere it stands for its [`Region`].
 ///
 /// # Panics
 ///
@@ -131,7 +131,7 @@ macro_rules! regions {
     )*};
 }
 
-/// The region of that name, declared with [`regions!`](crate::regions) in any linked crate.
+/// The region of that name, declared with [`regions!`](crate::regions!) in any linked crate.
 ///
 /// # Errors
 ///
@@ -163,7 +163,7 @@ pub fn region(name: &str) -> Result<&'static Region, Error> {
     }
 }
 
-/// Every region declared with [`regions!`](crate::regions) in a linked crate, by name.
+/// Every region declared with [`regions!`](crate::regions!) in a linked crate, by name.
 #[must_use]
 pub fn regions() -> Vec<&'static Region> {
     let mut regions: Vec<_> = declared().map(|(region, _)| region).collect();

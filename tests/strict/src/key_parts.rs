@@ -74,3 +74,18 @@ pub struct Renamed(u8, u8);
 pub mod renamed {
     pub use cachekit::*;
 }
+
+/// Holds itself.
+#[derive(Clone, Debug, KeyPart)]
+pub enum Tree<'a> {
+    /// The end.
+    Leaf(u8),
+    /// Two more.
+    Node(Box<Tree<'a>>, Option<&'a Tree<'a>>),
+    /// Through another.
+    List(Vec<Tree<'a>>, Other),
+}
+
+/// Holds itself through another.
+#[derive(Clone, Debug, KeyPart)]
+pub struct Other(pub Option<std::sync::Arc<Tree<'static>>>);

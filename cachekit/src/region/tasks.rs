@@ -1,0 +1,120 @@
+//! The twins of the region's methods for tasks.
+//!
+//! In memory they are ready at once; a backend is awaited. Only those that create differ in more than the waiting.
+
+use std::convert::Infallible;
+use std::future::Future;
+
+use super::read_through::Policy;
+use super::{Invalidation, Region};
+use crate::companion::{Storable, Value};
+use crate::error::Error;
+use crate::key::Key;
+
+#[allow(clippy::unused_async)]
+impl Region {
+    /// As [`get`](Self::get).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_async<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
+        self.get(key)
+    }
+
+    /// As [`set`](Self::set).
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub async fn set_async<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
+        self.set(key, value)
+    }
+
+    /// As [`delete`](Self::delete).
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete).
+    pub async fn delete_async(&self, key: impl Into<Key>) -> Result<(), Error> {
+        self.delete(key)
+    }
+
+    /// As [`get_or_create`](Self::get_or_create). Where the future of a creation is dropped, a caller who waits creates.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_or_create`](Self::get_or_create).
+    pub async fn get_or_create_async<T, F>(&self, key: impl Into<Key>, create: impl FnOnce() -> F) -> T
+    where
+        T: Value + Storable,
+        F: Future<Output = T>,
+    {
+        match self.try_get_or_create_async(key, || async { Ok::<T, Infallible>(create().await) }).await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`try_get_or_create`](Self::try_get_or_create).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_get_or_create`](Self::try_get_or_create).
+    pub async fn try_get_or_create_async<T, E, F>(
+        &self,
+        key: impl Into<Key>,
+        create: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        T: Value + Storable,
+        F: Future<Output = Result<T, E>>,
+    {
+        match self.entry::<T>(&key.into(), Policy::default()) {
+            Ok(call) => call.run_async(None, create).await,
+            Err(_) => create().await,
+        }
+    }
+
+    /// As [`get_many`](Self::get_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`get_many`](Self::get_many).
+    pub async fn get_many_async<T: Value + Storable>(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<Key>>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        self.get_many(keys)
+    }
+
+    /// As [`set_many`](Self::set_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`set_many`](Self::set_many).
+    pub async fn set_many_async<'v, T: Value + Storable>(
+        &self,
+        entries: impl IntoIterator<Item = (impl Into<Key>, &'v T)>,
+    ) -> Result<(), Error> {
+        self.set_many(entries)
+    }
+
+    /// As [`delete_many`](Self::delete_many).
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_many`](Self::delete_many).
+    pub async fn delete_many_async(&self, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<(), Error> {
+        self.delete_many(keys)
+    }
+
+    /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_async(&self, how: Invalidation) -> Result<(), Error> {
+        self.invalidate(how)
+    }
+}
