@@ -10,8 +10,8 @@ use std::marker::PhantomData;
 
 pub use inventory;
 
+use crate::companion::CachedFn;
 pub use crate::companion::{Annotated, FnInfo, Function, RegionRef};
-use crate::companion::{CachedFn, Value};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
 use crate::key::Key;
@@ -216,17 +216,11 @@ pub fn key<F: CachedFn>(key: KeyWriter) -> Key {
 }
 
 #[must_use]
-pub fn entry<F: CachedFn>(key: KeyWriter) -> Entry<F::Value>
-where
-    F::Value: Value,
-{
+pub fn entry<F: CachedFn>(key: KeyWriter) -> Entry<F::Value> {
     Entry::new(F::function().expect_call(&key))
 }
 
 #[must_use]
-pub fn entry_async<F: CachedFn>(key: KeyWriter) -> AsyncEntry<F::Value>
-where
-    F::Value: Value,
-{
+pub fn entry_async<F: CachedFn>(key: KeyWriter) -> AsyncEntry<F::Value> {
     AsyncEntry::new(F::function().expect_call(&key))
 }

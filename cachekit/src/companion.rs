@@ -279,15 +279,18 @@ struct Attached<V, K> {
     number: u32,
 }
 
-impl<V: Storable, K> Function<V, K> {
+impl<V, K> Function<V, K> {
     /// A function whose values a backend may keep.
+    ///
+    /// The bound stands here rather than on the block, so that a value without it is told so by its own message.
     #[must_use]
-    pub const fn stored(info: FnInfo) -> Self {
+    pub const fn stored(info: FnInfo) -> Self
+    where
+        V: Storable,
+    {
         Self::in_memory(info)
     }
-}
 
-impl<V, K> Function<V, K> {
     /// A function whose values never leave the process.
     #[must_use]
     pub const fn in_memory(info: FnInfo) -> Self {

@@ -76,8 +76,6 @@ fn refresh(model: &Model) -> TokenStream {
     let vis = vis(model);
     let asyncness = &model.item.sig.asyncness;
     let (generics, _, bounds) = model.item.sig.generics.split_for_impl();
-    let (generics, bounds) = (hygiene::repeated(generics), hygiene::repeated(bounds));
-    // Names are not `repeated`: whoever wrote them, also a `macro_rules`, is the one who can use them.
     let names = model.arguments.iter().map(|argument| &argument.name);
     let types = model.arguments.iter().map(|argument| &argument.ty);
     let output = &model.item.sig.output;

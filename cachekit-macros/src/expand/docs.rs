@@ -14,6 +14,12 @@ const ERRORS: &str = "\
 
 Where the region does not exist, or its backend fails and the region does not degrade.";
 
+/// The paragraph of those that cannot say so otherwise.
+const PANICS: &str = "\
+# Panics
+
+Where the region does not exist; `cachekit::check()` finds that out at start-up.";
+
 /// The documentation of one companion, as attributes.
 pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
     let function = link(model);
@@ -35,9 +41,13 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
         "expire" => format!(
             "Lets the next caller of {function} renew the value, while the others are served the one that is there.\n\n{ERRORS}"
         ),
-        "refresh" => format!("Computes {function} now, stores the value in place of the old one, and returns it."),
-        "key" => format!("The key of this entry of {function}."),
-        "entry" => format!("A handle for this entry of {function}, to read, replace, renew and forget it."),
+        "refresh" => {
+            format!("Computes {function} now, stores the value in place of the old one, and returns it.\n\n{PANICS}")
+        }
+        "key" => format!("The key of this entry of {function}.\n\n{PANICS}"),
+        "entry" => {
+            format!("A handle for this entry of {function}, to read, replace, renew and forget it.\n\n{PANICS}")
+        }
         other => unreachable!("no companion is called {other}"),
     };
     let lines = text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });

@@ -22,6 +22,7 @@ mod users {
         Ok,
         Err,
     }
+    #[allow(unused_imports)]
     pub(crate) use Shadow::*;
 
     #[crate::cache_on_arguments(region = "users", ttl = "1h", should_cache = |n: &u64| *n > 0)]

@@ -1,4 +1,4 @@
-use cachekit::{Region, cache_on_arguments, regions};
+use cachekit::{Region, regions};
 
 regions! {
     static USERS = Region::builder("users");
