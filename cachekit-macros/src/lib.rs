@@ -39,7 +39,7 @@ use proc_macro::TokenStream;
 /// The function is called as before. Beside it stands a type of the same name and visibility, with functions that read,
 /// replace, renew and forget single entries.
 ///
-/// ```ignore
+/// ```text
 /// use cachekit::{Region, cache_on_arguments, regions};
 ///
 /// regions! {
@@ -122,7 +122,7 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a type usable as an argument that forms a key.
 ///
-/// ```ignore
+/// ```text
 /// #[derive(cachekit::KeyPart)]
 /// enum Selector {
 ///     Id(u64),
