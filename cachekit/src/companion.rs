@@ -206,6 +206,11 @@ impl FnInfo {
         format!("{}::{}", self.module, self.name)
     }
 
+    /// Whether a key generator makes the keys.
+    pub(crate) fn has_generator(&self, core: &Core) -> bool {
+        self.key_generator.is_some() || core.settings().key_generator.is_some()
+    }
+
     /// What the key generator of the function, or else of the region, makes of a call.
     fn generated(&self, core: &Core, arguments: &[u8]) -> Option<String> {
         let settings = core.settings();
@@ -323,14 +328,18 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     }
 
     fn attach(&self) -> Result<&Attached<V, K>, Error> {
-        self.attached.get_or_try_init(|| {
-            let region = self.info.region()?;
+        if let Some(attached) = self.attached.get() {
+            return Ok(attached);
+        }
+        // Looked up before the cell is entered: the settings of some region may call this very function.
+        let region = self.info.region()?;
+        Ok(self.attached.get_or_init(|| {
             let core = Arc::clone(region.core());
             let table = Arc::new(Table::new());
             let any: Arc<dyn AnyNear> = table.clone();
             let number = core.attach(Arc::downgrade(&any));
-            Ok(Attached { region, core, table, number })
-        })
+            Attached { region, core, table, number }
+        }))
     }
 
     /// The call with this key, for everything that is not a hit.
@@ -339,7 +348,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
         let policy = Policy { ttl: self.info.ttl, should_cache: self.should_cache };
         let arguments = key.to_bytes();
         if let Some(text) = self.info.generated(&attached.core, &arguments) {
-            return attached.region.entry(&text.into(), policy);
+            return Ok(attached.region.entry_by_hand(&text, policy));
         }
         Ok(Call {
             core: Arc::clone(&attached.core),

@@ -140,6 +140,61 @@ fn a_smaller_capacity_takes_hold_with_the_next_entry() -> Result<(), Error> {
 }
 
 #[test]
+fn every_entry_can_be_evicted_after_many_threads_have_stored_at_once() -> Result<(), Error> {
+    for capacity in [4, 100, 1_000] {
+        let region = Region::builder("churned").capacity(capacity).build()?;
+        thread::scope(|scope| {
+            for caller in 0..8 {
+                let region = &region;
+                scope.spawn(move || {
+                    for id in 0..5_000_u64 {
+                        region.get_or_create(format!("{caller}/{id}"), || id);
+                    }
+                });
+            }
+        });
+        let newest = capacity as u64 * 20;
+        for id in 0..=newest {
+            region.get_or_create(format!("new {id}"), || id);
+        }
+        assert_eq!(region.get::<u64>(format!("new {newest}"))?, Some(newest));
+        let old = (0..8).flat_map(|caller| (0..5_000).map(move |id| format!("{caller}/{id}")));
+        let left = old.filter(|key| region.get::<u64>(key).unwrap().is_some()).count();
+        assert_eq!(left, 0, "of {capacity}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_value_that_asks_for_the_key_that_is_being_stored_when_it_is_dropped_does_no_harm() {
+    regions! { static ASKING = Region::builder("asking").capacity(8); }
+    static CURRENT: AtomicUsize = AtomicUsize::new(0);
+    #[derive(Clone)]
+    struct Asking;
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            number(CURRENT.load(Ordering::SeqCst));
+        }
+    }
+    #[cache_on_arguments(region = ASKING)]
+    fn number(n: usize) -> usize {
+        n
+    }
+    #[cache_on_arguments(region = ASKING, in_memory)]
+    fn asking(_n: usize) -> Asking {
+        Asking
+    }
+
+    for n in 0..10_000 {
+        // Only what the region holds is dropped.
+        std::mem::forget(asking(2 * n));
+        std::mem::forget(asking(2 * n + 1));
+        CURRENT.store(n, Ordering::SeqCst);
+        assert_eq!(number(n), n);
+    }
+}
+
+#[test]
 fn a_value_that_uses_the_cache_when_it_is_dropped_does_no_harm() -> Result<(), Error> {
     #[derive(Clone)]
     struct Nosy(Region);

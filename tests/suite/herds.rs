@@ -339,6 +339,28 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     .await
 }
 
+#[tokio::test]
+async fn a_follower_that_nobody_polls_does_not_hold_up_the_others() {
+    #[cache_on_arguments(region = "herds", skip(gate))]
+    async fn load(id: u64, gate: Gate) -> u64 {
+        gate.wait_async().await;
+        id
+    }
+
+    let gate = Gate::new();
+    let mut leader = Box::pin(load(2, gate.clone()));
+    assert!(poll_once(&mut leader).await.is_none());
+    let mut idle = Box::pin(load(2, gate.clone()));
+    assert!(poll_once(&mut idle).await.is_none());
+    let eager = tokio::spawn(load(2, gate.clone()));
+    until_async("both wait", || waiting(&HERDS, load::key(2)) == 2).await;
+    drop(leader);
+    gate.open();
+    // `idle` came first, and is alive, and nobody polls it.
+    assert_eq!(eager.await.unwrap(), 2);
+    assert_eq!(idle.await, 2);
+}
+
 #[test]
 fn one_slow_key_does_not_hold_up_another() {
     #[cache_on_arguments(region = "herds", skip(gate))]

@@ -42,6 +42,22 @@ fn a_region_may_generate_the_keys_of_its_functions() -> Result<(), Error> {
 }
 
 #[test]
+fn a_generator_that_comes_later_leaves_nothing_behind() -> Result<(), Error> {
+    regions! { static LATE = Region::builder("late generator"); }
+    static RUNS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    #[cache_on_arguments(region = "late generator")]
+    fn load(_id: u64) -> u64 {
+        RUNS.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+    }
+
+    assert_eq!(load(5), 0);
+    LATE.configure(|r| r.key_generator(keywords))?;
+    load::invalidate(5)?;
+    assert_eq!(load(5), 1);
+    Ok(())
+}
+
+#[test]
 fn key_expressions_form_the_key_in_place_of_the_arguments() -> Result<(), Error> {
     struct Org {
         id: u64,
@@ -77,9 +93,13 @@ fn the_version_of_a_region_is_part_of_keys() -> Result<(), Error> {
     assert!(own::key(1).to_string().ends_with("own@7|1"));
     assert_eq!(own(1), 1);
     plain(1);
+    let old = plain::key(1);
     VERSIONED.configure(|r| r.version(2))?;
     assert!(plain::key(1).to_string().ends_with("plain@2|1"));
     assert_eq!(plain::get(1)?, None, "another version is another key");
+    plain(1);
+    assert_ne!(old, plain::key(1));
+    assert_eq!(VERSIONED.get::<u64>(&old)?, None, "and the old key does not find the new entry");
     Ok(())
 }
 

@@ -183,6 +183,63 @@ fn a_region_invalidation_without_a_caller_afterwards_stores_nothing() -> Result<
     Ok(())
 }
 
+thread_local! {
+    /// Whether a clone of a [`Slow`] value in this thread waits.
+    static SLOW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+static CLONING: std::sync::LazyLock<[Gate; 2]> = std::sync::LazyLock::new(Default::default);
+
+#[derive(Debug, PartialEq)]
+struct Slow(u64);
+
+impl Clone for Slow {
+    fn clone(&self) -> Self {
+        if SLOW.get() {
+            CLONING[0].open();
+            CLONING[1].wait();
+        }
+        Self(self.0)
+    }
+}
+
+#[test]
+fn a_caller_who_looked_before_an_invalidation_does_not_undo_a_computation_from_after() -> Result<(), Error> {
+    regions! { static LOOKED = Region::builder("looked before"); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = "looked before", in_memory, skip(gate))]
+    fn load(_id: u64, gate: &Gate) -> Slow {
+        let run = RUNS.fetch_add(1, Ordering::SeqCst);
+        if run == 1 {
+            gate.wait();
+        }
+        Slow(run)
+    }
+
+    let gate = Gate::new();
+    load(1, &gate);
+    load::expire(1)?;
+    thread::scope(|scope| {
+        let early = scope.spawn(|| {
+            SLOW.set(true);
+            let value = load(1, &gate);
+            SLOW.set(false);
+            value
+        });
+        CLONING[0].wait();
+        LOOKED.invalidate(Invalidation::Soft).unwrap();
+        let later = scope.spawn(|| load(1, &gate));
+        until("the later caller computes", || RUNS.load(Ordering::SeqCst) == 2);
+        CLONING[1].open();
+        assert_eq!(early.join().unwrap(), Slow(0), "served the old value while another renews");
+        gate.open();
+        assert_eq!(later.join().unwrap(), Slow(1));
+    });
+    assert_eq!(load::get(1)?, Some(Slow(1)));
+    assert_eq!(RUNS.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
 #[test]
 fn an_entry_deleted_by_its_key_or_its_text_is_invalidated() -> Result<(), Error> {
     #[cache_on_arguments(region = "overtaken", skip(runs))]

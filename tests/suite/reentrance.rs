@@ -19,6 +19,18 @@ fn a_function_that_asks_for_its_own_key_panics_and_names_it() {
     assert!(!forever::entry(5).is_computing(), "nothing is left behind");
 }
 
+#[test]
+fn a_function_that_refreshes_its_own_key_panics_and_names_it() {
+    #[cache_on_arguments(region = "reentrance")]
+    fn renewed(n: u64) -> u64 {
+        renewed::refresh(n) + 1
+    }
+
+    let payload = catch_unwind(|| renewed(5)).unwrap_err();
+    let message = payload.downcast_ref::<String>().unwrap();
+    assert!(message.contains("renewed|5"), "{message}");
+}
+
 #[tokio::test]
 async fn a_task_that_asks_for_its_own_key_panics_and_names_it() {
     #[cache_on_arguments(region = "reentrance")]

@@ -33,6 +33,31 @@ fn the_settings_of_a_region_may_look_for_regions() -> Result<(), Error> {
 }
 
 #[test]
+fn the_settings_of_a_region_may_call_a_cached_function_of_another() {
+    #[cache_on_arguments(region = "found")]
+    fn seconds(n: u64) -> u64 {
+        n
+    }
+    regions! { static ASKING = Region::builder("asks a function").ttl(Duration::from_secs(seconds(1))); }
+
+    // The first call looks for the region by name, which reads the settings of all.
+    assert_eq!(seconds(2), 2);
+    assert!(format!("{ASKING:?} {:?}", *ASKING).contains("1s"));
+}
+
+#[test]
+fn a_region_is_declared_under_a_condition() {
+    regions! {
+        #[cfg(any())]
+        static ABSENT = Region::builder("absent");
+        #[cfg(not(any()))]
+        static PRESENT = Region::builder("present");
+    }
+    assert!(region("absent").is_err());
+    assert_eq!(region("present").unwrap().name(), PRESENT.name());
+}
+
+#[test]
 fn a_region_is_named_by_path_too() -> Result<(), Error> {
     #[cache_on_arguments(region = FOUND)]
     fn by_path(id: u64) -> u64 {

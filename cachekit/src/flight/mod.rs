@@ -9,17 +9,16 @@
 //! Threads and tasks share this state machine; only the waiting differs (`wait`).
 //! What it deliberately does not know: types of values, tables, backends, clocks.
 
+#[cfg(test)]
+mod model;
 pub(crate) mod reentrance;
 mod sync;
 pub(crate) mod wait;
 
 use std::any::Any;
+use std::sync::Arc;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
-use event_listener::Event;
-
-use self::sync::{Arc, Mutex, lock};
+use self::sync::{Change, Event, Map, Mutex, lock};
 pub(crate) use self::wait::{Ended, Follower};
 use crate::freshness::Epoch;
 use crate::key::Arguments;
@@ -44,7 +43,7 @@ pub(crate) enum Outcome {
 
 /// The running computations of a region.
 pub(crate) struct Flights {
-    map: DashMap<FlightKey, Arc<Flight>, foldhash::fast::RandomState>,
+    map: Map<FlightKey, Arc<Flight>>,
 }
 
 pub(crate) struct Flight {
@@ -87,93 +86,96 @@ pub(crate) enum Turn {
     Settled,
     /// The caller itself computes this key, further up its stack.
     Reentrant,
+    /// The caller itself is storing this key, further up its stack, and a clone or a drop of a value has asked for it:
+    /// compute without the cache.
+    Alone,
 }
 
 impl Flights {
     pub(crate) fn new() -> Self {
-        Self { map: DashMap::with_hasher(foldhash::fast::RandomState::default()) }
+        Self { map: Map::new() }
     }
 
     /// Elects the caller leader, or says whom to wait for.
     ///
-    /// `fresh` looks for a value once more, at a moment when no leader can be between storing and leaving.
+    /// `look` says once more whether there is a fresh value, at a moment when no leader can be between storing and
+    /// leaving, and what the epoch is; where that is not `epoch` any more, the caller judged too early.
     pub(crate) fn elect(
         self: &Arc<Self>,
         key: &FlightKey,
         epoch: Epoch,
         waits: bool,
-        fresh: impl FnOnce() -> bool,
+        look: impl FnOnce() -> (bool, Epoch),
     ) -> Turn {
-        let mut entry = match self.map.entry(key.clone()) {
-            Entry::Vacant(entry) => {
-                if fresh() {
-                    return Turn::Settled;
-                }
-                let flight = Arc::new(Flight::new(epoch));
-                entry.insert(Arc::clone(&flight));
-                return Turn::Lead(self.lead(key, flight, false));
+        let (_overtaken, turn) = self.map.locked(key, |flight| {
+            let (fresh, now) = look();
+            if fresh || now != epoch {
+                return (Change::Keep, Turn::Settled);
             }
-            Entry::Occupied(entry) => entry,
-        };
-        if fresh() {
-            return Turn::Settled;
-        }
-        let flight = Arc::clone(entry.get());
-        if flight.epoch == epoch {
-            let mut state = lock(&flight.state);
-            match state.phase {
-                Phase::Computing if reentrance::leads(&flight) => return Turn::Reentrant,
-                Phase::Computing if waits => {
-                    state.followers += 1;
-                    drop(state);
-                    return Turn::Follow(Follower::new(self, key, flight));
+            // A flight of another epoch was overtaken by an invalidation of the region.
+            let joined = flight.filter(|flight| flight.epoch == epoch).and_then(|flight| self.join(key, flight, waits));
+            match joined {
+                Some(turn) => (Change::Keep, turn),
+                None => {
+                    let flight = Arc::new(Flight::new(epoch));
+                    (Change::Insert(Arc::clone(&flight)), Turn::Lead(self.lead(key, flight, false)))
                 }
-                Phase::Computing => return Turn::Busy,
-                Phase::Vacant => {
-                    state.phase = Phase::Computing;
-                    drop(state);
-                    return Turn::Lead(self.lead(key, flight, false));
-                }
-                // The soloists store nothing once somebody starts anew.
-                Phase::Solo | Phase::Done(_) => {}
             }
-        }
-        let flight = Arc::new(Flight::new(epoch));
-        entry.insert(Arc::clone(&flight));
-        Turn::Lead(self.lead(key, flight, false))
+        });
+        turn
     }
 
-    /// Starts a computation whatever else runs, and detaches what runs.
-    pub(crate) fn begin(self: &Arc<Self>, key: &FlightKey, epoch: Epoch) -> Lead {
-        let flight = Arc::new(Flight::new(epoch));
-        self.map.insert(key.clone(), Arc::clone(&flight));
-        self.lead(key, flight, false)
+    /// What a caller does about a running flight; `None` where it is to start a new one.
+    fn join(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, waits: bool) -> Option<Turn> {
+        let mut state = lock(&flight.state);
+        match state.phase {
+            Phase::Computing if reentrance::computes(flight) => Some(Turn::Reentrant),
+            Phase::Computing if reentrance::stores(flight) => Some(Turn::Alone),
+            Phase::Computing if waits => {
+                state.followers += 1;
+                Some(Turn::Follow(Follower::new(self, key, Arc::clone(flight))))
+            }
+            Phase::Computing => Some(Turn::Busy),
+            Phase::Vacant => {
+                state.phase = Phase::Computing;
+                Some(Turn::Lead(self.lead(key, Arc::clone(flight), false)))
+            }
+            // The soloists store nothing once somebody starts anew.
+            Phase::Solo | Phase::Done(_) => None,
+        }
+    }
+
+    /// Starts a computation whatever else runs, and detaches what runs; unless the caller itself computes the key.
+    pub(crate) fn begin(self: &Arc<Self>, key: &FlightKey, epoch: impl FnOnce() -> Epoch) -> Turn {
+        let (_overtaken, turn) = self.map.locked(key, |running| {
+            if running.is_some_and(reentrance::computes) {
+                return (Change::Keep, Turn::Reentrant);
+            }
+            let flight = Arc::new(Flight::new(epoch()));
+            (Change::Insert(Arc::clone(&flight)), Turn::Lead(self.lead(key, flight, false)))
+        });
+        turn
     }
 
     /// Detaches a running computation and runs `change` before anyone can start another.
     ///
     /// `change` must not run code of a user's.
     pub(crate) fn overtake<R>(&self, key: &FlightKey, change: impl FnOnce() -> R) -> R {
-        match self.map.entry(key.clone()) {
-            Entry::Occupied(entry) => {
-                // The flight is dropped after the change, outside the lock of its state.
-                let (result, _flight) = (change(), entry.remove());
-                result
-            }
-            // The vacant entry keeps the shard locked until the change is made.
-            Entry::Vacant(_entry) => change(),
-        }
+        let (_overtaken, result) = self.map.locked(key, |_| (Change::Remove, change()));
+        result
     }
 
     /// Whether somebody computes the key.
     pub(crate) fn is_computing(&self, key: &FlightKey) -> bool {
-        self.map.contains_key(key)
+        self.map.contains(key)
     }
 
     /// How many callers wait for the key.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(feature = "testing")]
     pub(crate) fn followers(&self, key: &FlightKey) -> usize {
-        self.map.get(key).map_or(0, |flight| lock(&flight.state).followers)
+        let (_, followers) =
+            self.map.locked(key, |flight| (Change::Keep, flight.map_or(0, |flight| lock(&flight.state).followers)));
+        followers
     }
 
     fn lead(self: &Arc<Self>, key: &FlightKey, flight: Arc<Flight>, solo: bool) -> Lead {
@@ -182,11 +184,18 @@ impl Flights {
 
     /// Forgets a flight that nobody needs.
     fn forget_idle(&self, key: &FlightKey, flight: &Arc<Flight>) {
-        self.map.remove_if(key, |_, found| Arc::ptr_eq(found, flight) && lock(&found.state).is_idle());
+        self.forget_if(key, flight, || lock(&flight.state).is_idle());
     }
 
     fn forget(&self, key: &FlightKey, flight: &Arc<Flight>) {
-        self.map.remove_if(key, |_, found| Arc::ptr_eq(found, flight));
+        self.forget_if(key, flight, || true);
+    }
+
+    fn forget_if(&self, key: &FlightKey, flight: &Arc<Flight>, unneeded: impl FnOnce() -> bool) {
+        let (_forgotten, ()) = self.map.locked(key, |found| {
+            let same = found.is_some_and(|found| Arc::ptr_eq(found, flight));
+            (if same && unneeded() { Change::Remove } else { Change::Keep }, ())
+        });
     }
 }
 
@@ -236,17 +245,16 @@ impl Lead {
     ///
     /// `store` says whether it did; it must not run code of a user's.
     pub(crate) fn commit(&self, store: impl FnOnce() -> bool) -> Commit {
-        match self.flights.map.entry(self.key.clone()) {
-            Entry::Occupied(entry) if Arc::ptr_eq(entry.get(), &self.flight) => {
-                if store() {
-                    entry.remove();
-                    Commit::Stored
-                } else {
-                    Commit::Declined
-                }
+        let (_left, commit) = self.flights.map.locked(&self.key, |found| {
+            if !found.is_some_and(|found| Arc::ptr_eq(found, &self.flight)) {
+                (Change::Keep, Commit::Overtaken)
+            } else if store() {
+                (Change::Remove, Commit::Stored)
+            } else {
+                (Change::Keep, Commit::Declined)
             }
-            _ => Commit::Overtaken,
-        }
+        });
+        commit
     }
 
     /// Gives what was computed to everyone who waits; `outcome` is asked only if somebody does.
@@ -274,12 +282,11 @@ impl Lead {
         if state.failures == 1 {
             state.phase = Phase::Vacant;
             drop(state);
-            self.flight.changed.notify(1);
         } else {
             state.phase = Phase::Solo;
             drop(state);
-            self.flight.changed.notify(usize::MAX);
         }
+        self.flight.changed.notify(usize::MAX);
         self.flights.forget_idle(&self.key, &self.flight);
     }
 
@@ -320,7 +327,8 @@ impl Drop for Lead {
                 state.phase = Phase::Vacant;
             }
         }
-        self.flight.changed.notify(1);
+        // Everyone is told, and the first who comes takes over: a single one might be a future that nobody polls just now.
+        self.flight.changed.notify(usize::MAX);
         self.flights.forget_idle(&self.key, &self.flight);
     }
 }

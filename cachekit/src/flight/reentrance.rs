@@ -2,7 +2,9 @@
 //! a clear message instead of waiting for itself.
 //!
 //! A thread keeps a stack of the flights that it leads; a task's are on the stack while the task is polled.
-//! A computation that hands the same call to another thread or task and waits for it is not seen.
+//! A computation that hands the same call to another thread or task and waits for it is not seen; nor are two callers
+//! of whom each computes what the other waits for. A pool that runs another's job on the stack of a computation, as
+//! rayon does, makes that job part of the computation here.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -12,29 +14,53 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Flight;
+use super::sync::thread_local;
 
 thread_local! {
-    static LEADING: RefCell<Vec<*const Flight>> = const { RefCell::new(Vec::new()) };
+    static LEADING: RefCell<Vec<(*const Flight, Part)>> = RefCell::new(Vec::new());
 }
 
-/// Whether the current thread or task computes this flight.
-pub(super) fn leads(flight: &Arc<Flight>) -> bool {
-    LEADING.with_borrow(|stack| stack.contains(&Arc::as_ptr(flight)))
+/// What a leader is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The user's function runs.
+    Computing,
+    /// The value is on its way to the table; clones and drops of users' values may run.
+    Storing,
+}
+
+/// Whether the current thread or task runs the computation of this flight.
+pub(super) fn computes(flight: &Arc<Flight>) -> bool {
+    is_leading(flight, Part::Computing)
+}
+
+/// Whether the current thread or task is about to run the computation of this flight, or stores what came of it.
+pub(super) fn stores(flight: &Arc<Flight>) -> bool {
+    is_leading(flight, Part::Storing)
+}
+
+fn is_leading(flight: &Arc<Flight>, part: Part) -> bool {
+    LEADING.with(|stack| stack.borrow().contains(&(Arc::as_ptr(flight), part)))
 }
 
 /// On the stack until dropped.
-struct Leading;
+pub(crate) struct Leading;
 
 impl Leading {
-    fn enter(flight: &Arc<Flight>) -> Self {
-        LEADING.with_borrow_mut(|stack| stack.push(Arc::as_ptr(flight)));
+    /// Says that the caller leads the flight, apart from the computation itself.
+    pub(crate) fn storing(flight: &Arc<Flight>) -> Self {
+        Self::enter(flight, Part::Storing)
+    }
+
+    fn enter(flight: &Arc<Flight>, part: Part) -> Self {
+        LEADING.with(|stack| stack.borrow_mut().push((Arc::as_ptr(flight), part)));
         Self
     }
 }
 
 impl Drop for Leading {
     fn drop(&mut self) {
-        LEADING.with_borrow_mut(Vec::pop);
+        LEADING.with(|stack| stack.borrow_mut().pop());
     }
 }
 
@@ -43,7 +69,7 @@ pub(crate) type Payload = Box<dyn std::any::Any + Send>;
 
 /// Runs a computation of the flight and catches its panic.
 pub(crate) fn run<R>(flight: &Arc<Flight>, compute: impl FnOnce() -> R) -> Result<R, Payload> {
-    let _leading = Leading::enter(flight);
+    let _leading = Leading::enter(flight, Part::Computing);
     // The payload is resumed by the caller, so nothing that the panic left half done is seen.
     catch_unwind(AssertUnwindSafe(compute))
 }

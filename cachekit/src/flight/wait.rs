@@ -1,6 +1,8 @@
 //! Waiting for the end of a flight: a thread parks, a task awaits, on one and the same event.
 
-use super::sync::{Arc, lock};
+use std::sync::Arc;
+
+use super::sync::lock;
 use super::{Flight, FlightKey, Flights, Lead, Outcome, Phase};
 
 /// A caller who waits for another's computation.
@@ -26,6 +28,8 @@ impl Follower {
 
     /// Parks the thread until the flight ends.
     pub(crate) fn wait(mut self) -> Ended {
+        // The real listener waits by a trait of its crate.
+        #[allow(unused_imports)]
         use event_listener::Listener as _;
 
         loop {

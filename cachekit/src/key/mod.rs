@@ -33,7 +33,8 @@ pub(crate) type Arguments = SmallVec<[u8; 36]>;
 ///
 /// names the region `users`, the function `load_user` of the module `app` with `namespace = "v1"` and `version = 3`,
 /// and its arguments.
-/// Every text is a key: one that no function has is a key set by hand.
+/// Every text is a key: one that no function has is a key set by hand. So is the text of arguments that are nested more
+/// than 256 deep.
 ///
 /// ```
 /// use cachekit::Key;

@@ -42,7 +42,8 @@ use super::writer::KeyWriter;
 pub trait KeyPart {
     /// The most bytes that a value writes; `usize::MAX` where there is no limit that its type knows.
     ///
-    /// A function whose arguments stay below 32 bytes in all is looked up by whole words.
+    /// A function whose arguments stay below 32 bytes in all is looked up by whole words. A value that writes more than
+    /// its type says is computed each time and never stored.
     const WIDTH: usize = usize::MAX;
 
     /// Writes the value.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::writer::{KeyWriter, tag};
 
 /// Nesting that `read` follows; deeper text is not that of arguments.
-const DEPTH: usize = 64;
+const DEPTH: usize = 256;
 
 /// Words that stand for something other than a variant of that name.
 const RESERVED: [&str; 8] = ["true", "false", "none", "some", "inf", "inff", "nan", "x"];

@@ -17,8 +17,8 @@ pub trait ArgKey: Eq + Hash + Send + Sync + Sized + 'static {
     /// A key as a call looks it up, without an allocation.
     type Lookup<'a>: Hash + Equivalent<Self>;
 
-    /// The key of a call.
-    fn lookup(key: &KeyWriter) -> Self::Lookup<'_>;
+    /// The key of a call; `None` where a part wrote more than its `WIDTH`, which then is in no table.
+    fn lookup(key: &KeyWriter) -> Option<Self::Lookup<'_>>;
 
     /// The key with these bytes; `None` where they do not fit, so that no call can have it.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
@@ -40,9 +40,8 @@ impl<const N: usize> ArgKey for Words<N> {
     type Lookup<'a> = Self;
 
     #[inline]
-    fn lookup(key: &KeyWriter) -> Self {
-        debug_assert!(key.len() <= N * WORD, "a key part wrote more than its WIDTH");
-        Self(key.first_words())
+    fn lookup(key: &KeyWriter) -> Option<Self> {
+        (key.len() <= N * WORD).then(|| Self(key.first_words()))
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -75,12 +74,12 @@ impl ArgKey for AnyArgKey {
     type Lookup<'a> = AnyLookup<'a>;
 
     #[inline]
-    fn lookup(key: &KeyWriter) -> AnyLookup<'_> {
+    fn lookup(key: &KeyWriter) -> Option<AnyLookup<'_>> {
         if key.len() <= 4 * WORD {
-            return AnyLookup { head: Words(key.first_words()), tail: None };
+            return Some(AnyLookup { head: Words(key.first_words()), tail: None });
         }
-        let (head, tail) = key.words().split_first_chunk().expect("the key is longer than four words");
-        AnyLookup { head: Words(*head), tail: Some(tail) }
+        let (head, tail) = key.words().split_first_chunk()?;
+        Some(AnyLookup { head: Words(*head), tail: Some(tail) })
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {

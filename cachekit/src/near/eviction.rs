@@ -30,7 +30,22 @@ pub(crate) enum Inspection {
 /// The tables of a region.
 pub(crate) trait Tables {
     fn inspect(&self, candidate: Candidate) -> Inspection;
-    fn evict(&self, candidate: Candidate) -> bool;
+    /// Drops the entry if it is still the one meant; calls `gone` as soon as it is out of the table.
+    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut());
+}
+
+/// Room for one entry; the entry is told to the queues once it is in its table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    candidate: Candidate,
+    queue: Queue,
+}
+
+impl Room {
+    /// Tells the entry from earlier ones of the same key.
+    pub(crate) fn ticket(&self) -> u32 {
+        self.candidate.ticket
+    }
 }
 
 pub(crate) struct Eviction(Mutex<Queues>);
@@ -47,7 +62,7 @@ struct Queues {
 
 /// What the queues want done before there is room.
 enum Next {
-    Room(u32),
+    Room(Room),
     /// The queues hold many elements whose entries are gone: look whether this is one.
     Sweep(Candidate, Queue),
     Judge(Candidate, Queue),
@@ -55,14 +70,14 @@ enum Next {
     Full,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Queue {
     Small,
     Main,
 }
 
 impl Eviction {
-    /// At most `capacity` entries; `usize::MAX` is no limit, and then nothing is recorded.
+    /// At most `capacity` entries; `usize::MAX` is no limit, and then entries are counted and not queued.
     pub(crate) fn new(capacity: usize) -> Self {
         Self(Mutex::new(Queues {
             capacity,
@@ -80,14 +95,14 @@ impl Eviction {
         queues.ghosts = Ghosts::default();
     }
 
-    /// Makes room for one entry and gives its ticket; `None` where the region is full of entries that are just being
-    /// stored. Adds the number of evicted entries to `evicted`.
-    pub(crate) fn admit(&self, table: u32, hash: u64, tables: &impl Tables, evicted: &mut u64) -> Option<u32> {
+    /// Makes room for one entry; `None` where the region is full of entries that are just being stored.
+    /// Calls `evicted` for each entry that went for it.
+    pub(crate) fn admit(&self, table: u32, hash: u64, tables: &impl Tables, evicted: impl Fn()) -> Option<Room> {
         let mut sweeps = 2;
         loop {
             let next = self.lock().next(table, hash, sweeps > 0);
             match next {
-                Next::Room(ticket) => return Some(ticket),
+                Next::Room(room) => return Some(room),
                 Next::Full => return None,
                 Next::Sweep(candidate, queue) => {
                     sweeps -= 1;
@@ -98,15 +113,28 @@ impl Eviction {
                 Next::Judge(candidate, queue) => match tables.inspect(candidate) {
                     Inspection::Gone => {}
                     Inspection::Used => self.lock().push(candidate, Queue::Main),
-                    Inspection::Unused => {
-                        if tables.evict(candidate) {
-                            *evicted += 1;
-                            self.lock().evicted(candidate, queue);
-                        }
-                    }
+                    Inspection::Unused => tables.evict(candidate, &mut || {
+                        evicted();
+                        self.lock().evicted(candidate, queue);
+                    }),
                 },
             }
         }
+    }
+
+    /// Queues an entry that is in its table now.
+    ///
+    /// Not earlier: an element whose entry is not there yet would be taken for one whose entry is gone.
+    pub(crate) fn enqueue(&self, room: Room) {
+        let mut queues = self.lock();
+        if queues.capacity != usize::MAX {
+            queues.push(room.candidate, room.queue);
+        }
+    }
+
+    /// Counts an entry whose room was given back although it never had any.
+    pub(crate) fn reclaim(&self) {
+        self.lock().live += 1;
     }
 
     /// Gives back the room of entries that were removed or never came.
@@ -117,10 +145,9 @@ impl Eviction {
         }
     }
 
-    /// How many entries have room; `None` where that is not recorded.
-    pub(crate) fn live(&self) -> Option<usize> {
-        let queues = self.lock();
-        (queues.capacity != usize::MAX).then_some(queues.live)
+    /// How many entries have room.
+    pub(crate) fn live(&self) -> usize {
+        self.lock().live
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
@@ -131,9 +158,6 @@ impl Eviction {
 
 impl Queues {
     fn next(&mut self, table: u32, hash: u64, sweep: bool) -> Next {
-        if self.capacity == usize::MAX {
-            return Next::Room(0);
-        }
         if self.live < self.capacity {
             let crowded = self.small.len() + self.main.len() > 2 * self.live + 64;
             if sweep
@@ -146,8 +170,7 @@ impl Queues {
             self.next_ticket = self.next_ticket.wrapping_add(1);
             let candidate = Candidate { hash, ticket: self.next_ticket, table };
             let queue = if self.ghosts.take(hash) { Queue::Main } else { Queue::Small };
-            self.push(candidate, queue);
-            return Next::Room(self.next_ticket);
+            return Next::Room(Room { candidate, queue });
         }
         match self.pop() {
             Some((candidate, queue)) => Next::Judge(candidate, queue),

@@ -32,14 +32,12 @@ impl<V> Found<V> {
 
 /// A table, whatever its values are.
 pub(crate) trait AnyNear: Send + Sync {
-    /// The number of entries, whatever their state.
-    fn len(&self) -> usize;
-    /// Drops what is not readable at the epoch, or everything without one; gives the number of entries dropped.
-    fn purge(&self, keep: Option<Epoch>) -> usize;
+    /// Drops what is not readable at the epoch, or everything without one; calls `gone` for each.
+    fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut());
     /// Looks whether an entry was used since the last look, and forgets that it was.
     fn inspect(&self, candidate: Candidate) -> Inspection;
-    /// Drops an entry if it is still the one meant.
-    fn evict(&self, candidate: Candidate) -> bool;
+    /// Drops an entry if it is still the one meant; calls `gone` when it is out of the table and not dropped yet.
+    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut());
     /// The hash of a key; `None` for a key that no entry of this table has.
     fn hash(&self, arguments: &[u8]) -> Option<u64>;
     /// The table as one of values `V`, put into `want`, an `Option<Arc<dyn Near<V>>>`, if that is their type.
@@ -73,7 +71,18 @@ pub(crate) trait Pinned<V> {
     /// Shows an entry, with the verdict on it.
     fn look(&self, arguments: &[u8], epoch: Epoch, now: Nanos, seen: &mut dyn FnMut(&V, Verdict));
     /// Replaces an entry; where there is none, the value stays in `value`.
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp);
-    /// Adds an entry that eviction has made room for; whether there was none.
-    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> bool;
+    ///
+    /// Calls `owed` where the entry was evicted meanwhile and the new one was then removed by a purge, which gave back a
+    /// room that had been given back already.
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp, owed: &dyn Fn());
+    /// Adds an entry that eviction has made room for; `None` where no entry of the table can have the key.
+    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> Option<Added>;
+}
+
+/// How an entry came into its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    New,
+    /// In place of another, whose room is free now.
+    Replacing,
 }

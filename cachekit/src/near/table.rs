@@ -12,7 +12,7 @@ use papaya::{Guard, HashMap};
 
 use super::argkey::{ArgKey, ByHash, KeyHash};
 use super::eviction::{Candidate, Inspection};
-use super::{AnyNear, Found, Near, Pinned, PinnedAny};
+use super::{Added, AnyNear, Found, Near, Pinned, PinnedAny};
 use crate::clock::{NEVER, Nanos};
 use crate::freshness::{Epoch, Stamp, Verdict, judge};
 use crate::key::writer::KeyWriter;
@@ -54,7 +54,7 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
     #[inline]
     pub(crate) fn hit(&self, key: &KeyWriter, epoch: Epoch, now: impl FnOnce() -> Nanos) -> Option<V> {
         let map = self.map.pin();
-        let slot = map.get(&K::lookup(key))?;
+        let slot = map.get(&K::lookup(key)?)?;
         if slot.stamp.epoch != epoch {
             return None;
         }
@@ -74,21 +74,17 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
 }
 
 impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
-    fn len(&self) -> usize {
-        self.map.len()
-    }
-
-    fn purge(&self, keep: Option<Epoch>) -> usize {
+    fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut()) {
         let map = self.map.pin();
-        let mut dropped = 0;
+        let readable = |slot: &Slot<V>| keep.is_some_and(|epoch| slot.judge(epoch, 0) != Verdict::Missing);
         for (key, slot) in &map {
             let ticket = slot.ticket;
-            let readable = keep.is_some_and(|epoch| slot.judge(epoch, 0) != Verdict::Missing);
-            if !readable && matches!(map.remove_if(key, |_, slot| slot.ticket == ticket), Ok(Some(_))) {
-                dropped += 1;
+            // Judged again at the removal: it may be another value by then.
+            let unreadable = |slot: &Slot<V>| slot.ticket == ticket && !readable(slot);
+            if !readable(slot) && matches!(map.remove_if(key, |_, slot| unreadable(slot)), Ok(Some(_))) {
+                gone();
             }
         }
-        dropped
     }
 
     fn inspect(&self, candidate: Candidate) -> Inspection {
@@ -105,9 +101,11 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
         }
     }
 
-    fn evict(&self, candidate: Candidate) -> bool {
+    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut()) {
         let map = self.map.pin();
-        matches!(map.remove_if(&self.by_hash(candidate), |_, slot| slot.ticket == candidate.ticket), Ok(Some(_)))
+        if let Ok(Some(_)) = map.remove_if(&self.by_hash(candidate), |_, slot| slot.ticket == candidate.ticket) {
+            gone();
+        }
     }
 
     fn hash(&self, arguments: &[u8]) -> Option<u64> {
@@ -179,19 +177,21 @@ impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
         }
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp) {
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp, owed: &dyn Fn()) {
         let Some(key) = K::from_bytes(arguments) else { return };
         let Some(ticket) = self.map.get(&key, self.guard).map(|old| old.ticket) else { return };
         let Some(new) = value.take() else { return };
         if self.map.insert(key, Slot::new(new, stamp, ticket), self.guard).is_none() {
             // Evicted at this very moment: what has no room must not stay.
             let key = K::from_bytes(arguments).expect("the same bytes made a key above");
-            let _ = self.map.remove_if(&key, |_, slot| slot.ticket == ticket, self.guard);
+            if !matches!(self.map.remove_if(&key, |_, slot| slot.ticket == ticket, self.guard), Ok(Some(_))) {
+                owed();
+            }
         }
     }
 
-    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> bool {
-        K::from_bytes(arguments)
-            .is_some_and(|key| self.map.insert(key, Slot::new(value, stamp, ticket), self.guard).is_none())
+    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> Option<Added> {
+        let old = self.map.insert(K::from_bytes(arguments)?, Slot::new(value, stamp, ticket), self.guard);
+        Some(if old.is_none() { Added::New } else { Added::Replacing })
     }
 }

@@ -46,8 +46,13 @@ impl Settings {
             (Some(new), Some(old)) => Arc::ptr_eq(new, old),
             _ => false,
         };
+        let same_generator = match (&self.key_generator, &old.key_generator) {
+            (None, None) => true,
+            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+            _ => false,
+        };
         let unbounded = |settings: &Self| settings.capacity == usize::MAX;
-        same_clock && self.version == old.version && unbounded(self) == unbounded(old)
+        same_clock && same_generator && self.version == old.version && unbounded(self) == unbounded(old)
     }
 }
 

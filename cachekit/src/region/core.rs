@@ -13,8 +13,8 @@ use super::stats::{Counters, Event, Stats};
 use crate::clock::{Nanos, coarse, nanos};
 use crate::flight::Flights;
 use crate::freshness::Epoch;
-use crate::near::AnyNear;
-use crate::near::eviction::{Candidate, Eviction, Inspection, Tables};
+use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
+use crate::near::{Added, AnyNear};
 
 /// The bit of the epoch that no entry has: while it is set, every call goes to its function.
 const OFF: u64 = 1 << 63;
@@ -74,17 +74,18 @@ impl Core {
     /// The settings for calls that start from now on.
     ///
     /// What the old settings stored is dropped where the new ones would read it wrongly.
-    pub(crate) fn set_settings(&self, new: Settings) {
-        let old = self.settings();
-        let readable = new.reads(&old);
+    ///
+    /// Gives the old settings, for the caller to drop where no lock is held, and whether to [`purge`](Self::purge) there.
+    pub(crate) fn set_settings(&self, new: Settings) -> (Arc<Settings>, bool) {
+        let readable = new.reads(&self.settings());
         let capacity = new.capacity;
         self.own_clock.store(new.clock.is_some(), Ordering::Relaxed);
-        self.settings.store(Arc::new(new));
+        let old = self.settings.swap(Arc::new(new));
         if !readable {
             self.move_epoch(Epoch::HARD);
-            self.purge(None);
         }
         self.eviction.set_capacity(capacity);
+        (old, !readable)
     }
 
     /// The time to live of what is stored now, by the function's own setting or the region's.
@@ -93,7 +94,8 @@ impl Core {
     }
 
     pub(crate) fn move_epoch(&self, by: u64) {
-        self.epoch.fetch_add(by, Ordering::AcqRel);
+        let moved = |epoch: u64| Some((epoch & OFF) | (epoch.wrapping_add(by) & !OFF));
+        self.epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved).expect("the epoch always moves");
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -125,11 +127,23 @@ impl Core {
     }
 
     /// Room for one entry, or `None` where all room is just being filled.
-    pub(crate) fn admit(&self, table: u32, hash: u64) -> Option<u32> {
-        let mut evicted = 0;
-        let ticket = self.eviction.admit(table, hash, self, &mut evicted);
-        self.counters.add(Event::Eviction, evicted);
-        ticket
+    pub(crate) fn admit(&self, table: u32, hash: u64) -> Option<Room> {
+        self.eviction.admit(table, hash, self, || self.counters.count(Event::Eviction))
+    }
+
+    /// Uses the room for an entry that was added, or gives it back.
+    pub(crate) fn settle(&self, room: Room, added: Option<Added>) {
+        if added.is_some() {
+            self.eviction.enqueue(room);
+        }
+        if added != Some(Added::New) {
+            self.release(1);
+        }
+    }
+
+    /// Counts an entry whose room was given back although it never had any.
+    pub(crate) fn reclaim(&self) {
+        self.eviction.reclaim();
     }
 
     /// Gives back the room of removed entries.
@@ -140,14 +154,12 @@ impl Core {
     /// Drops what is not readable at the epoch, or everything.
     pub(crate) fn purge(&self, keep: Option<Epoch>) {
         for table in self.tables() {
-            self.release(table.purge(keep));
+            table.purge(keep, &mut || self.release(1));
         }
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        // The sum over the tables is not of one moment, and could exceed the capacity; the record never does.
-        let sum = || self.tables().iter().map(|table| table.len()).sum();
-        self.counters.stats(self.eviction.live().unwrap_or_else(sum))
+        self.counters.stats(self.eviction.live())
     }
 
     fn tables(&self) -> Vec<Arc<dyn AnyNear>> {
@@ -166,7 +178,9 @@ impl Tables for Core {
         self.table(candidate.table).map_or(Inspection::Gone, |table| table.inspect(candidate))
     }
 
-    fn evict(&self, candidate: Candidate) -> bool {
-        self.table(candidate.table).is_some_and(|table| table.evict(candidate))
+    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut()) {
+        if let Some(table) = self.table(candidate.table) {
+            table.evict(candidate, gone);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::key::Key;
 use crate::key::writer::KeyWriter;
 use crate::near::argkey::AnyArgKey;
 use crate::near::table::Table;
-use crate::near::{AnyNear, Found, Near, Pinned};
+use crate::near::{Added, AnyNear, Found, Near, Pinned};
 
 /// A value with the name of its type.
 #[derive(Clone)]
@@ -79,14 +79,14 @@ impl<V: Clone + Send + Sync + 'static> Pinned<V> for PinnedHand<'_> {
         });
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp) {
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp, owed: &dyn Fn()) {
         let mut by_hand = value.take().map(HandValue::new);
-        self.0.replace(arguments, &mut by_hand, stamp);
+        self.0.replace(arguments, &mut by_hand, stamp, owed);
         // Given back where there was nothing to replace; nobody else has seen it.
         *value = by_hand.and_then(|new| Arc::into_inner(new.value.downcast().ok()?));
     }
 
-    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> bool {
+    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> Option<Added> {
         self.0.insert(arguments, HandValue::new(value), stamp, ticket)
     }
 }

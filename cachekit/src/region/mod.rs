@@ -131,6 +131,7 @@ impl Region {
                 ),
             ));
         }
+        let core = &self.0.core;
         let mut configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner);
         if *configured && !again {
             return Err(Error::new(
@@ -138,8 +139,13 @@ impl Region {
                 format!("region `{}` is already configured: call `reconfigure` to replace its settings", self.name()),
             ));
         }
-        self.0.core.set_settings(changed.settings);
+        let (_old, purge) = core.set_settings(changed.settings);
         *configured = true;
+        drop(configured);
+        // What is dropped, and so may run code of a user's, is dropped without the lock.
+        if purge {
+            core.purge(None);
+        }
         Ok(())
     }
 
@@ -158,6 +164,8 @@ impl Region {
     }
 
     /// Stores a value. A computation of the key that is running is not stored.
+    ///
+    /// As with any cache, the value may be evicted again at any time, in a region that is full at once.
     ///
     /// # Errors
     ///
@@ -282,6 +290,21 @@ impl Region {
         self.find(key).map_or(0, |(_, key, _)| self.0.core.flights.followers(&key))
     }
 
+    /// The entry by hand of a text, as one of values `T`.
+    pub(crate) fn entry_by_hand<T: Value>(&self, text: &str, policy: Policy<T>) -> Call<T> {
+        Call {
+            core: Arc::clone(&self.0.core),
+            near: Arc::new(HandNear(Arc::clone(&self.0.hand))),
+            key: self.hand_key(text),
+            policy,
+            info: None,
+        }
+    }
+
+    pub(crate) fn hand_key(&self, text: &str) -> FlightKey {
+        FlightKey { table: self.0.hand_number, arguments: hand_bytes(text).to_bytes() }
+    }
+
     /// The entry of a key as one of values `T`.
     pub(crate) fn entry<T: Value>(&self, key: &Key, policy: Policy<T>) -> Result<Call<T>, Error> {
         let (near, flight_key, info) = self.find(key)?;
@@ -307,7 +330,7 @@ impl Region {
     fn find(&self, key: &Key) -> Result<Place, Error> {
         if let Form::Call { function, arguments } = key.form() {
             let annotated = match key.origin() {
-                Some(origin) if registry::is_in(origin, &self.0.core) => Some(*origin),
+                Some(origin) if registry::has_keys(origin, &self.0.core, function) => Some(*origin),
                 _ => registry::function(&self.0.core, function)?,
             };
             if let Some(annotated) = annotated {
@@ -318,8 +341,7 @@ impl Region {
                 }
             }
         }
-        let bytes = hand_bytes(&key.to_string());
-        let key = FlightKey { table: self.0.hand_number, arguments: bytes.to_bytes() };
+        let key = self.hand_key(&key.to_string());
         Ok((None, key, None))
     }
 

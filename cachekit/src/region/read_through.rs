@@ -17,6 +17,7 @@ use crate::companion::FnInfo;
 use crate::flight::{Commit, Ended, FlightKey, Follower, Lead, Outcome, Turn, reentrance};
 use crate::freshness::{Epoch, Stamp, Verdict};
 use crate::key::Key;
+use crate::near::eviction::Room;
 use crate::near::{Found, Near};
 
 /// What a function says about its values.
@@ -160,16 +161,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let mut value = Some(value);
         self.near.pinned(&mut |table| {
-            flights.overtake(&self.key, || table.replace(arguments, &mut value, stamp));
+            flights.overtake(&self.key, || table.replace(arguments, &mut value, stamp, &|| self.core.reclaim()));
         });
-        let (Some(_), Some(ticket)) = (&value, self.room(value.is_some())) else { return };
-        let mut added = false;
+        let Some(room) = self.room(value.is_some()) else { return };
         self.near.pinned(&mut |table| {
-            if let Some(value) = value.take() {
-                added = flights.overtake(&self.key, || table.insert(arguments, value, stamp, ticket));
-            }
+            let added = value
+                .take()
+                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, stamp, room.ticket())));
+            self.core.settle(room, added);
         });
-        self.core.release(usize::from(!added));
     }
 
     /// Forgets the entry; what is being computed is not stored.
@@ -222,30 +222,49 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     }
                 }
                 Turn::Settled => {}
-                Turn::Reentrant => panic!(
-                    "`{}` waits for itself: its computation asks for the same key; call `original`, or ask for another key",
-                    self.key()
-                ),
+                Turn::Alone => return Step::Bypass,
+                Turn::Reentrant => self.refuse_reentrance(),
             }
         }
     }
 
     fn elect(&self, epoch: Epoch, waits: bool) -> Turn {
         let now = self.core.now();
-        let mut turn = None;
-        // Pinned around the election: no value is dropped while the flight's lock is held.
+        let mut turn = Turn::Settled;
+        let mut _leading = None;
+        // Pinned around the election: no value is dropped while the flight's lock is held. When the pin goes, a drop may
+        // ask for this very key.
         self.near.pinned(&mut |table| {
-            turn = Some(self.core.flights.elect(&self.key, epoch, waits, || {
+            turn = self.core.flights.elect(&self.key, epoch, waits, || {
                 let mut fresh = false;
                 table.look(&self.key.arguments, epoch, now, &mut |_, verdict| fresh = verdict == Verdict::Fresh);
-                fresh
-            }));
+                (fresh, self.core.epoch())
+            });
+            if let Turn::Lead(lead) = &turn {
+                _leading = Some(reentrance::Leading::storing(lead.flight()));
+            }
         });
-        turn.expect("`pinned` runs its work once")
+        turn
     }
 
+    /// Takes the lead whatever else runs; `None` where the region is switched off.
     fn begin(&self) -> Option<Lead> {
-        (!self.core.is_off()).then(|| self.core.flights.begin(&self.key, self.core.epoch()))
+        if self.core.is_off() {
+            // The entry would come back when the region is switched on.
+            self.invalidate();
+            return None;
+        }
+        match self.core.flights.begin(&self.key, || self.core.epoch()) {
+            Turn::Lead(lead) => Some(lead),
+            _ => self.refuse_reentrance(),
+        }
+    }
+
+    fn refuse_reentrance(&self) -> ! {
+        panic!(
+            "`{}` waits for itself: its computation asks for the same key; call `original`, or ask for another key",
+            self.key()
+        )
     }
 
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>) -> Waited<V, E> {
@@ -335,6 +354,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if self.core.epoch() != stamp.epoch {
             return;
         }
+        let _leading = reentrance::Leading::storing(lead.flight());
         let arguments = &*self.key.arguments;
         let mut value = Some(value.clone());
         let mut commit = Commit::Declined;
@@ -343,24 +363,24 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             table.look(arguments, stamp.epoch, stamp.created, &mut |_, _| present = true);
             if present {
                 commit = lead.commit(|| {
-                    table.replace(arguments, &mut value, stamp);
+                    table.replace(arguments, &mut value, stamp, &|| self.core.reclaim());
                     value.is_none()
                 });
             }
         });
-        let Some(ticket) = self.room(commit == Commit::Declined) else { return };
-        let mut added = false;
+        let Some(room) = self.room(commit == Commit::Declined) else { return };
         self.near.pinned(&mut |table| {
+            let mut added = None;
             lead.commit(|| {
-                added = value.take().is_some_and(|value| table.insert(arguments, value, stamp, ticket));
+                added = value.take().and_then(|value| table.insert(arguments, value, stamp, room.ticket()));
                 true
             });
+            self.core.settle(room, added);
         });
-        self.core.release(usize::from(!added));
     }
 
     /// Room for a new entry, if one is needed.
-    fn room(&self, needed: bool) -> Option<u32> {
+    fn room(&self, needed: bool) -> Option<Room> {
         if !needed {
             return None;
         }

@@ -125,12 +125,6 @@ impl Counters {
         }
     }
 
-    pub(crate) fn add(&self, event: Event, times: u64) {
-        for _ in 0..times {
-            self.count(event);
-        }
-    }
-
     /// The first count of a thread in this region, or one while the thread ends.
     #[cold]
     fn count_first(&self, event: Event) {
@@ -138,6 +132,10 @@ impl Counters {
         cells.0[event as usize].store(1, Ordering::Relaxed);
         let listed = CELLS.try_with(|list| {
             let mut list = list.try_borrow_mut().ok()?;
+            for cells in list.iter_mut() {
+                // Regions that were made by hand and are gone.
+                cells.take_if(|cells| Arc::strong_count(cells) == 1);
+            }
             if list.len() <= self.place {
                 list.resize(self.place + 1, None);
             }
