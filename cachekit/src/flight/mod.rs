@@ -114,13 +114,11 @@ impl Flights {
             }
             // A flight of another epoch was overtaken by an invalidation of the region.
             let joined = flight.filter(|flight| flight.epoch == epoch).and_then(|flight| self.join(key, flight, waits));
-            match joined {
-                Some(turn) => (Change::Keep, turn),
-                None => {
-                    let flight = Arc::new(Flight::new(epoch));
-                    (Change::Insert(Arc::clone(&flight)), Turn::Lead(self.lead(key, flight, false)))
-                }
+            if let Some(turn) = joined {
+                return (Change::Keep, turn);
             }
+            let flight = Arc::new(Flight::new(epoch));
+            (Change::Insert(Arc::clone(&flight)), Turn::Lead(self.lead(key, flight, false)))
         });
         turn
     }

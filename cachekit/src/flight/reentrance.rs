@@ -17,7 +17,7 @@ use super::Flight;
 use super::sync::thread_local;
 
 thread_local! {
-    static LEADING: RefCell<Vec<(*const Flight, Part)>> = RefCell::new(Vec::new());
+    static LEADING: RefCell<Vec<(*const Flight, Part)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a leader is at.
