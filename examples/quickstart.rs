@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     cachekit::check()?;
     let folder = env::args().nth(1).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), PathBuf::from);
     let files = rust_files(&folder);
-    let first_file = files.first().ok_or_else(|| format!("no Rust file below {}", folder.display()))?;
+    let Some(first_file) = files.first() else {
+        eprintln!("There is no Rust file below {}; usage: quickstart [FOLDER]", folder.display());
+        std::process::exit(2);
+    };
 
     println!("{:<28}{:>7}{:>7}{:>9}{:>8}{:>13}{:>10}", "pass", "files", "calls", "lines", "items", "time", "speed-up");
     let cold = pass("first", &files, None);

@@ -9,6 +9,7 @@ regions! {
     static ONE_OF_TWO = Region::builder("declared twice");
     static OTHER_OF_TWO = Region::builder("declared twice");
     static SENSELESS = Region::builder("senseless").capacity(0);
+    static FINE_TOO = Region::builder("fine").capacity(0);
 }
 
 #[cache_on_arguments(region = "nowhere")]
@@ -49,7 +50,7 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     assert!(error.is_check());
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().skip(1).collect();
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 7, "{text}");
     let line = |parts: &[&str]| {
         let found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
         assert_eq!(found, 1, "{parts:?} in:\n{text}");
@@ -57,6 +58,8 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     line(&["check.rs:", "check::homeless`", "`nowhere`", "`fine`"]);
     line(&["check.rs:", "check::homeless_too`", "`no where either`"]);
     line(&["`declared twice`", "`ONE_OF_TWO` at ", "`OTHER_OF_TWO` at ", "check.rs:"]);
+    line(&["two regions", "`fine`", "`FINE` at ", "`FINE_TOO` at "]);
+    line(&["capacity", "`fine`", "`FINE_TOO` at "]);
     line(&["`senseless`", "`SENSELESS` at ", "check.rs:", ".capacity(1)"]);
     line(&["check::twin|", "namespace"]);
 }

@@ -84,6 +84,26 @@ pub(crate) fn first_borrow(ty: &Type, generics: &Generics) -> Option<Borrow> {
     find.found
 }
 
+/// The first reference in a type that borrows from nothing local: `&'static str`.
+pub(crate) fn first_static_reference(ty: &Type) -> Option<TypeReference> {
+    let mut find = FindStatic(None);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
+}
+
+struct FindStatic(Option<TypeReference>);
+
+impl VisitMut for FindStatic {
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+        if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static") {
+            self.0.get_or_insert_with(|| reference.clone());
+        }
+        visit_mut::visit_type_mut(self, &mut reference.elem);
+    }
+
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
+}
+
 struct Find<'a> {
     generics: &'a Generics,
     found: Option<Borrow>,

@@ -51,7 +51,7 @@ pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
         }
     }
     if let Some(owner) = mentions_self(sig.to_token_stream()) {
-        errors.at(owner, "associated functions are not supported yet: move the body to a free function that names the type, cache that, and call it here");
+        errors.at(owner, "an associated function has no place beside it for companions: write `companion = none` and the type in place of `Self`, or cache a free function and call it here");
     }
     if let ReturnType::Type(_, ty) = &sig.output
         && let Some(impl_trait) = ImplTrait::of(ty)
@@ -106,18 +106,23 @@ pub(crate) fn value(model: &Model, errors: &mut Errors) {
         };
         errors.at(borrow, message);
     }
+    if let Some(reference) = lifetimes::first_static_reference(model.output.kept())
+        && model.args.in_memory.is_none()
+    {
+        errors.at(reference, "what a backend gives back is owned: write `in_memory` in the attribute, or return an owned type such as `String`");
+    }
 }
 
 fn owned_instead(reference: &TypeReference) -> String {
     let owned = match &*reference.elem {
-        Type::Path(path) if path.path.is_ident("str") => "`String` or `Arc<str>`".to_owned(),
+        Type::Path(path) if path.path.is_ident("str") => "`String`".to_owned(),
         Type::Slice(slice) => {
             let item = slice.elem.to_token_stream();
-            format!("`Vec<{item}>` or `Arc<[{item}]>`")
+            format!("`Vec<{item}>`")
         }
         other => {
             let name = other.to_token_stream();
-            format!("`{name}` or `Arc<{name}>`")
+            format!("`{name}`")
         }
     };
     format!("a cached value outlives the call, so it cannot borrow: return {owned}")

@@ -71,7 +71,26 @@ impl<E> ShareNothing<E> for &ErrorOf<E> {
     }
 }
 
+/// Finds out, in the same way as [`WidthOf`], whether a type is a `Result`.
+#[derive(Debug)]
+pub struct OfResult<T>(PhantomData<fn() -> T>);
+
+impl<T, E> OfResult<Result<T, E>> {
+    pub const IS_RESULT: bool = true;
+}
+
+pub trait NoResult {
+    const IS_RESULT: bool = false;
+}
+
+impl<T> NoResult for OfResult<T> {}
+
 /// The two sides of a `Result`, also of an alias.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Result`",
+    label = "not a `Result`",
+    note = "write `result = false` in the attribute"
+)]
 pub trait ResultLike {
     type Value;
     type Error;

@@ -36,7 +36,7 @@ impl<T: Clone + Send + Sync + 'static> Value for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a backend",
     label = "not `Serialize + DeserializeOwned`",
-    note = "derive `serde::Serialize` and `serde::Deserialize`, or write `in_memory` in the attribute: the values then never leave the process"
+    note = "derive `serde::Serialize` and `serde::Deserialize` (an `Arc` has them with serde's feature `rc`); or write `in_memory` in the attribute of the function: its values then never leave the process"
 )]
 pub trait Storable {}
 

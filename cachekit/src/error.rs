@@ -72,9 +72,10 @@ impl fmt::Display for Error {
     }
 }
 
+/// The message as it is, since this is what a `main` that returns the error, or an `unwrap`, shows.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).finish()
+        fmt::Display::fmt(self, f)
     }
 }
 

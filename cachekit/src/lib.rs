@@ -1,6 +1,8 @@
 #![doc = include_str!("../../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+// The README shows what a test of one's own looks like; `testing` runs the same as an example.
+#![allow(clippy::test_attr_in_doctest)]
 
 #[doc(hidden)]
 // Generated code hands over what it has made, and needs no documentation.

@@ -46,12 +46,12 @@ fn the_settings_of_a_region_may_call_a_cached_function_of_another() {
 }
 
 #[test]
-fn a_region_is_declared_under_a_condition() {
+fn a_region_is_declared_under_a_condition_and_with_a_type() {
     regions! {
         #[cfg(any())]
         static ABSENT = Region::builder("absent");
         #[cfg(not(any()))]
-        static PRESENT = Region::builder("present");
+        static PRESENT: Region = Region::builder("present")
     }
     assert!(region("absent").is_err());
     assert_eq!(region("present").unwrap().name(), PRESENT.name());

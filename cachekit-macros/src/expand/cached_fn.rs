@@ -35,6 +35,7 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
     let value = check::associated_value(model);
     let argument_key = key::argument_key(model);
     let state = check::state(model, info(model));
+    let no_hidden_result = check::no_hidden_result(model);
     let should_cache = model.args.should_cache.as_ref().map(|(_, accept)| {
         let pointer = check::pointer(&quote!(fn(&<#companion as #krate::CachedFn>::Value) -> bool), accept);
         quote!(.should_cache(#pointer))
@@ -52,6 +53,7 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
 
             #[doc(hidden)]
             fn function() -> &'static #krate::__private::Function<Self::Value, Self::ArgKey> {
+                #no_hidden_result
                 static FUNCTION: #krate::__private::Function<
                     <#companion as #krate::CachedFn>::Value,
                     <#companion as #krate::CachedFn>::ArgKey,

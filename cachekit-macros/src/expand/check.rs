@@ -5,7 +5,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::quote;
-use syn::Expr;
+use syn::{Expr, Type};
 
 use crate::hygiene;
 use crate::model::Model;
@@ -45,6 +45,27 @@ pub(super) fn state(model: &Model, info: TokenStream) -> TokenStream {
     let constructor = if model.args.in_memory.is_some() { quote!(in_memory) } else { quote!(stored) };
     let info = Group::new(Delimiter::Parenthesis, info);
     hygiene::in_place_of(&quote!(#krate::__private::Function::#constructor #info), model.output.kept())
+}
+
+/// A `Result` by another name would have its errors stored without a word, so the guess by name is checked.
+///
+/// Input: `-> Loaded`, where the attribute does not say what that is.
+/// Output: `const _: () = assert!(!OfResult::<Loaded>::IS_RESULT, "…");`, which the compiler reports at the attribute.
+pub(super) fn no_hidden_result(model: &Model) -> Option<TokenStream> {
+    if model.output.is_result || model.args.result.is_some() || !matches!(model.output.ty, Type::Path(_)) {
+        return None;
+    }
+    let Model { krate, companion, .. } = model;
+    // Named through the companion, so that a type which does not exist is reported once.
+    let ty = quote!(<#companion as #krate::CachedFn>::Value);
+    let message =
+        "this is a `Result` by another name: write `result = true`, so that errors are not stored, or `result = false`";
+    Some(quote! {
+        const _: () = {
+            use #krate::__private::NoResult as _;
+            ::core::assert!(!#krate::__private::OfResult::<#ty>::IS_RESULT, #message);
+        };
+    })
 }
 
 /// Input: a path or a closure, and the type of function that is expected.

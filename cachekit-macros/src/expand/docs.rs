@@ -12,7 +12,7 @@ use crate::model::Model;
 const ERRORS: &str = "\
 # Errors
 
-Where the region does not exist, or its backend fails and the region does not degrade.";
+Where the region does not exist, or its backend fails.";
 
 /// The paragraph of those that cannot say so otherwise.
 const PANICS: &str = "\

@@ -37,7 +37,8 @@ use super::writer::KeyWriter;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
     label = "no part of a key",
-    note = "write `#[derive(cachekit::KeyPart)]` on the type, leave the argument out with `skip(…)`, or say what forms the key with `key(…)`"
+    note = "write `#[derive(cachekit::KeyPart)]` on the type, leave the argument out with `skip(…)`, or say what forms the key with `key(…)`",
+    note = "a type of another crate needs a type of one's own around it; in place of a `HashMap` take a `BTreeMap`, whose order is one"
 )]
 pub trait KeyPart {
     /// The most bytes that a value writes; `usize::MAX` where there is no limit that its type knows.

@@ -100,7 +100,7 @@ inventory::collect!(Declared);
 
 /// Declares regions that annotated functions and [`region`] find by name, in any linked crate.
 ///
-/// The right-hand side is a [`RegionBuilder`], evaluated when the region is first looked for.
+/// The right-hand side is a [`RegionBuilder`], without `build`, evaluated when the region is first looked for.
 ///
 /// ```
 /// use std::time::Duration;
@@ -119,7 +119,7 @@ inventory::collect!(Declared);
 /// ```
 #[macro_export]
 macro_rules! regions {
-    ($($(#[$attribute:meta])* $visibility:vis static $name:ident = $builder:expr;)*) => {$(
+    ($($(#[$attribute:meta])* $visibility:vis static $name:ident $(: $type:ty)? = $builder:expr);* $(;)?) => {$(
         $(#[$attribute])*
         $visibility static $name: $crate::StaticRegion = {
             // Inside, so that a `cfg` on the static is one on its entry in the registry too.
@@ -152,9 +152,9 @@ pub fn region(name: &str) -> Result<&'static Region, Error> {
             Err(Error::new(
                 Kind::UnknownRegion,
                 format!(
-                    "there is no region `{name}`; {known}: declare it with \
-                     `cachekit::regions! {{ static NAME = Region::builder(\"{name}\"); }}`, and if another crate \
-                     does, link that with `use that_crate as _;`"
+                    "there is no region `{name}`; {known}. Write one of these, or declare it with \
+                     `cachekit::regions! {{ static NAME = Region::builder(\"{name}\"); }}`; if another crate \
+                     declares it, link that with `use that_crate as _;`"
                 ),
             ))
         }
@@ -182,16 +182,18 @@ pub fn regions() -> Vec<&'static Region> {
 /// ```
 pub fn check() -> Result<(), Error> {
     let mut faults = Vec::new();
-    let mut names: HashMap<&str, &StaticRegion> = HashMap::new();
+    let mut names: HashMap<Box<str>, &StaticRegion> = HashMap::new();
     for Declared(declaration) in inventory::iter::<Declared> {
-        match declaration.listed() {
-            Some(Err(error)) => faults.push(error.to_string()),
-            Some(Ok(region)) => {
-                if let Some(first) = names.insert(region.name(), declaration) {
-                    faults.push(twice(region.name(), first, declaration));
-                }
+        let name = match declaration.listed() {
+            Some(Ok(region)) => region.name().into(),
+            Some(Err(error)) => {
+                faults.push(error.to_string());
+                (declaration.declaration)().name
             }
-            None => {}
+            None => continue,
+        };
+        if let Some(first) = names.insert(name.clone(), declaration) {
+            faults.push(twice(&name, first, declaration));
         }
     }
     let mut functions: HashMap<String, &FnInfo> = HashMap::new();

@@ -1,6 +1,8 @@
 //! For tests of code that is cached: a clock moved by hand, and switches for regions.
 //!
-//! Behind the feature `testing`; name it in `[dev-dependencies]`.
+//! Behind the feature `testing`: `cachekit = { version = "…", features = ["testing"] }` in `[dev-dependencies]`.
+//! A region is the whole process's, and tests run side by side: those that change its clock, switch it off or clear it
+//! take turns, or use a region each.
 //!
 //! ```
 //! use std::time::Duration;
