@@ -11,6 +11,7 @@ use once_cell::sync::OnceCell;
 
 use crate::error::Error;
 use crate::flight::FlightKey;
+use crate::freshness::Timing;
 use crate::key::generator::KeyContext;
 use crate::key::writer::KeyWriter;
 use crate::key::{Key, function_text};
@@ -345,7 +346,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     /// The call with this key, for everything that is not a hit.
     pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call<V>, Error> {
         let attached = self.attach()?;
-        let policy = Policy { ttl: self.info.ttl, should_cache: self.should_cache };
+        let policy = Policy { ttl: self.info.ttl, timing: Timing::default(), should_cache: self.should_cache };
         let arguments = key.to_bytes();
         if let Some(text) = self.info.generated(&attached.core, &arguments) {
             return Ok(attached.region.entry_by_hand(&text, policy));

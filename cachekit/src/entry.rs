@@ -198,8 +198,12 @@ impl<V: Value> Peek<V> {
         let span = |from: Nanos, to: Nanos| Duration::from_nanos(to.saturating_sub(from));
         Some(Self {
             age: span(found.stamp.created, now),
-            ttl_left: (found.fresh_until != NEVER).then(|| span(now, found.fresh_until)),
-            fresh: verdict == Verdict::Fresh,
+            ttl_left: if found.expired {
+                Some(Duration::ZERO)
+            } else {
+                (found.stamp.ttl != NEVER).then(|| span(now, found.stamp.fresh_until()))
+            },
+            fresh: matches!(verdict, Verdict::Fresh | Verdict::Ahead),
             value: found.value,
         })
     }

@@ -27,6 +27,7 @@ pub use self::clock::Clock;
 pub use self::companion::{CachedFn, FnInfo, Storable, Value};
 pub use self::entry::{AsyncEntry, Entry, Peek};
 pub use self::error::Error;
+pub use self::freshness::RefreshAhead;
 pub use self::key::generator::KeyContext;
 pub use self::key::part::KeyPart;
 pub use self::key::writer::KeyWriter;

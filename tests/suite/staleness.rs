@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cachekit::testing::ManualClock;
-use cachekit::{Error, Invalidation, Region};
+use cachekit::testing::{ManualClock, waiting};
+use cachekit::{Error, Invalidation, RefreshAhead, Region};
 
 use crate::support::{Gate, until};
 
@@ -69,7 +69,7 @@ fn a_value_is_kept_past_its_ttl_for_as_long_again() -> Result<(), Error> {
         let leader = scope.spawn(call);
         begun.wait();
         let follower = scope.spawn(call);
-        until("the other waits, since the old value is gone", || cachekit::testing::waiting(&region, "k") == 1);
+        until("the other waits, since the old value is gone", || waiting(&region, "k") == 1);
         gate.open();
         assert_eq!((leader.join().unwrap(), follower.join().unwrap()), (2, 2));
     });
@@ -131,4 +131,211 @@ fn a_ttl_of_zero_stores_nothing() -> Result<(), Error> {
     region.set("k", &2_u64)?;
     assert_eq!(region.stats().entries, 0);
     Ok(())
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Asks for `k` with a function that fails.
+fn fail(region: &Region) -> Result<u64, &'static str> {
+    region.try_get_or_create("k", || Err("down"))
+}
+
+#[test]
+fn a_value_is_served_for_as_long_as_stale_while_revalidate_says() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let build = || Region::builder("swr").ttl(TTL).clock(clock.clone());
+    let region = build().stale_while_revalidate(TTL * 10).build()?;
+    region.set("k", &1_u64)?;
+    clock.advance(TTL * 10);
+    while_one_renews(&region, || assert_eq!(region.get_or_create("k", || -> u64 { unreachable!() }), 1));
+    Ok(())
+}
+
+#[test]
+fn where_the_function_fails_an_old_value_is_served_for_as_long_as_stale_if_error_says() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("sie").ttl(TTL).stale_if_error(TTL * 10).clock(clock.clone()).build()?;
+    assert_eq!(fail(&region), Err("down"), "there is nothing to serve");
+    region.set("k", &1_u64)?;
+    clock.advance(TTL * 10 + SECOND * 59);
+    assert_eq!(fail(&region), Ok(1));
+    clock.advance(SECOND);
+    assert_eq!(fail(&region), Err("down"), "too old");
+    Ok(())
+}
+
+#[test]
+fn without_stale_if_error_a_failure_is_returned_however_fresh_the_old_value_was() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = region(&clock);
+    region.set("k", &1_u64)?;
+    clock.advance(TTL);
+    assert_eq!(fail(&region), Err("down"));
+    let timeless = Region::builder("sie without ttl").build()?;
+    timeless.set("k", &1_u64)?;
+    timeless.invalidate(Invalidation::Soft)?;
+    assert_eq!(fail(&timeless), Err("down"));
+    Ok(())
+}
+
+#[test]
+fn after_a_failure_that_was_covered_nobody_tries_again_for_a_while_and_each_time_for_longer() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("back-off").ttl(TTL).stale_if_error(TTL * 100).clock(clock.clone()).build()?;
+    region.set("k", &1_u64)?;
+    clock.advance(TTL);
+    let attempts = AtomicU64::new(0);
+    let ask = || {
+        region.try_get_or_create("k", || {
+            attempts.fetch_add(1, Ordering::SeqCst);
+            Err::<u64, _>("down")
+        })
+    };
+    let mut pauses = Vec::new();
+    let mut since = 0;
+    for second in 0..180_u64 {
+        let before = attempts.load(Ordering::SeqCst);
+        for _ in 0..10 {
+            assert_eq!(ask(), Ok(1));
+        }
+        if attempts.load(Ordering::SeqCst) > before {
+            pauses.push(second - since);
+            since = second;
+        }
+        clock.advance(SECOND);
+    }
+    assert_eq!(pauses, [0, 5, 10, 20, 40, 60]);
+    // A success forgets the failures.
+    clock.advance(TTL);
+    assert_eq!(region.get_or_create("k", || 2_u64), 2);
+    clock.advance(TTL);
+    assert_eq!(ask(), Ok(2));
+    clock.advance(SECOND * 5);
+    let before = attempts.load(Ordering::SeqCst);
+    assert_eq!(ask(), Ok(2));
+    assert_eq!(attempts.load(Ordering::SeqCst), before + 1);
+    Ok(())
+}
+
+#[test]
+fn those_who_wait_for_a_failure_are_served_the_old_value_too() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("sie, shared").ttl(TTL).stale_if_error(TTL * 10).clock(clock.clone()).build()?;
+    region.set("k", &1_u64)?;
+    clock.advance(TTL * 3);
+    let gate = Gate::new();
+    let attempts = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..10)
+            .map(|_| {
+                scope.spawn(|| {
+                    region.try_get_or_create("k", || {
+                        attempts.fetch_add(1, Ordering::SeqCst);
+                        gate.wait();
+                        Err::<u64, _>("down")
+                    })
+                })
+            })
+            .collect();
+        until("all but the leader wait", || waiting(&region, "k") == 9);
+        gate.open();
+        assert!(callers.into_iter().all(|caller| caller.join().unwrap() == Ok(1)));
+    });
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
+    Ok(())
+}
+
+#[test]
+fn a_hard_invalidation_leaves_nothing_to_cover_a_failure() -> Result<(), Error> {
+    let region = Region::builder("sie, hard").ttl(TTL).stale_if_error(TTL * 10).build()?;
+    region.set("k", &1_u64)?;
+    region.invalidate(Invalidation::Soft)?;
+    assert_eq!(fail(&region), Ok(1));
+    region.invalidate(Invalidation::Hard)?;
+    assert_eq!(fail(&region), Err("down"));
+    Ok(())
+}
+
+#[test]
+fn a_value_is_renewed_ahead_of_its_ttl_by_one_caller() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("ahead").ttl(TTL).refresh_ahead(0.5).clock(clock.clone()).build()?;
+    region.set("k", &1_u64)?;
+    assert_eq!(region.get_or_create("k", || -> u64 { unreachable!() }), 1);
+    clock.advance(TTL / 2);
+    while_one_renews(&region, || {
+        assert_eq!(region.get_or_create("k", || -> u64 { unreachable!() }), 1);
+        assert_eq!(region.get::<u64>("k").unwrap(), Some(1), "it is fresh");
+    });
+    assert_eq!(region.stats().stale_hits, 0);
+    assert_eq!(region.get_or_create("k", || -> u64 { unreachable!() }), 2);
+    Ok(())
+}
+
+#[test]
+fn a_renewal_ahead_that_fails_is_covered_and_tried_again_later() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("ahead, failing").ttl(TTL).refresh_ahead(0.5).clock(clock.clone()).build()?;
+    region.set("k", &1_u64)?;
+    clock.advance(TTL / 2);
+    assert_eq!(fail(&region), Ok(1));
+    assert_eq!(region.get_or_create("k", || -> u64 { unreachable!("too early") }), 1);
+    clock.advance(SECOND * 5);
+    assert_eq!(region.get_or_create("k", || 2_u64), 2);
+    Ok(())
+}
+
+#[test]
+fn in_one_process_a_probabilistic_renewal_happens_once_per_expiry() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region =
+        Region::builder("xfetch").ttl(TTL).refresh_ahead(RefreshAhead::XFetch(1.0)).clock(clock.clone()).build()?;
+    let runs = AtomicU64::new(0);
+    let ask = || {
+        region.get_or_create("k", || {
+            clock.advance(SECOND);
+            runs.fetch_add(1, Ordering::SeqCst)
+        })
+    };
+    ask();
+    // Each value lives about a minute and is asked for every tenth of a second.
+    for _ in 0..6_000 {
+        clock.advance(SECOND / 10);
+        ask();
+    }
+    let renewals = runs.load(Ordering::SeqCst) - 1;
+    assert!((9..=13).contains(&renewals), "{renewals} in ten minutes");
+    assert_eq!(region.stats().stale_hits, 0);
+    Ok(())
+}
+
+#[test]
+fn jitter_spreads_the_ends_of_ttls() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("jitter").ttl(TTL).jitter(0.5).clock(clock.clone()).build()?;
+    for key in 0..1_000_u64 {
+        region.set(key.to_string(), &key)?;
+    }
+    let fresh = || (0..1_000_u64).filter(|key| region.get::<u64>(key.to_string()).unwrap().is_some()).count();
+    clock.advance(SECOND * 59);
+    assert_eq!(fresh(), 1_000);
+    clock.advance(SECOND + TTL / 4);
+    assert!((400..600).contains(&fresh()), "{} are fresh", fresh());
+    clock.advance(TTL / 4);
+    assert_eq!(fresh(), 0);
+    Ok(())
+}
+
+#[test]
+fn staleness_that_makes_no_sense_is_refused() {
+    let refused = |builder: cachekit::RegionBuilder, word: &str| {
+        let error = builder.build().unwrap_err();
+        assert!(error.is_settings() && error.to_string().contains(word), "{error}");
+    };
+    refused(Region::builder("r").refresh_ahead(1.5), "refresh_ahead");
+    refused(Region::builder("r").refresh_ahead(0.0), "refresh_ahead");
+    refused(Region::builder("r").refresh_ahead(f64::NAN), "refresh_ahead");
+    refused(Region::builder("r").refresh_ahead(RefreshAhead::XFetch(-1.0)), "XFetch");
+    refused(Region::builder("r").jitter(2.0), "jitter");
+    refused(Region::builder("r").retry_after(SECOND * 2, SECOND), "retry_after");
 }

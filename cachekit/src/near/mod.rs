@@ -14,19 +14,20 @@ use std::sync::Arc;
 
 use self::eviction::{Candidate, Inspection};
 use crate::clock::Nanos;
-use crate::freshness::{Epoch, Stamp, Verdict, judge};
+use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 
 /// An entry as it was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<V> {
     pub(crate) value: V,
     pub(crate) stamp: Stamp,
-    pub(crate) fresh_until: Nanos,
+    /// Whether somebody expired it.
+    pub(crate) expired: bool,
 }
 
 impl<V> Found<V> {
-    pub(crate) fn judge(&self, epoch: Epoch, now: Nanos) -> Verdict {
-        judge(&self.stamp, self.fresh_until, epoch, now)
+    pub(crate) fn judge(&self, at: &Circumstances) -> Verdict {
+        judge(&self.stamp, self.expired, at)
     }
 }
 
@@ -63,20 +64,28 @@ pub(crate) trait PinnedAny {
     /// Removes an entry; whether there was one.
     fn remove(&self, arguments: &[u8]) -> bool;
     /// Marks an entry as expired.
-    fn expire(&self, arguments: &[u8], now: Nanos);
+    fn expire(&self, arguments: &[u8]);
 }
 
 /// A pinned table of values `V`.
 pub(crate) trait Pinned<V> {
     /// Shows an entry, with the verdict on it.
-    fn look(&self, arguments: &[u8], epoch: Epoch, now: Nanos, seen: &mut dyn FnMut(&V, Verdict));
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, Verdict));
     /// Replaces an entry; where there is none, the value stays in `value`.
     ///
     /// Calls `owed` where the entry was evicted meanwhile and the new one was then removed by a purge, which gave back a
     /// room that had been given back already.
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp, owed: &dyn Fn());
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: Made, owed: &dyn Fn());
     /// Adds an entry that eviction has made room for; `None` where no entry of the table can have the key.
-    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> Option<Added>;
+    fn insert(&self, arguments: &[u8], value: V, made: Made, ticket: u32) -> Option<Added>;
+}
+
+/// What is known of a value that is to be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    pub(crate) stamp: Stamp,
+    /// From when on a hit has to look twice.
+    pub(crate) attention_from: Nanos,
 }
 
 /// How an entry came into its table.

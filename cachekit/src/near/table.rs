@@ -12,9 +12,9 @@ use papaya::{Guard, HashMap};
 
 use super::argkey::{ArgKey, ByHash, KeyHash};
 use super::eviction::{Candidate, Inspection};
-use super::{Added, AnyNear, Found, Near, Pinned, PinnedAny};
+use super::{Added, AnyNear, Found, Made, Near, Pinned, PinnedAny};
 use crate::clock::{NEVER, Nanos};
-use crate::freshness::{Epoch, Stamp, Verdict, judge};
+use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 use crate::key::writer::KeyWriter;
 
 pub(crate) struct Table<V, K> {
@@ -26,21 +26,30 @@ pub(crate) struct Table<V, K> {
 struct Slot<V> {
     value: V,
     stamp: Stamp,
-    /// When the value stops to be fresh: by its ttl, or because somebody expired it.
-    fresh_until: AtomicU64,
+    /// From when on a hit has to look twice: the value is due for renewal, past its ttl, or expired.
+    attention_from: AtomicU64,
     /// Tells the entry from earlier ones of the same key.
     ticket: u32,
     /// Used since eviction last looked.
     used: AtomicBool,
+    /// Somebody expired it.
+    expired: AtomicBool,
 }
 
 impl<V> Slot<V> {
-    fn new(value: V, stamp: Stamp, ticket: u32) -> Self {
-        Self { value, stamp, fresh_until: AtomicU64::new(stamp.fresh_until()), ticket, used: AtomicBool::new(false) }
+    fn new(value: V, made: Made, ticket: u32) -> Self {
+        Self {
+            value,
+            stamp: made.stamp,
+            attention_from: AtomicU64::new(made.attention_from),
+            ticket,
+            used: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
+        }
     }
 
-    fn judge(&self, epoch: Epoch, now: Nanos) -> Verdict {
-        judge(&self.stamp, self.fresh_until.load(Ordering::Acquire), epoch, now)
+    fn judge(&self, at: &Circumstances) -> Verdict {
+        judge(&self.stamp, self.expired.load(Ordering::Acquire), at)
     }
 }
 
@@ -58,8 +67,8 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
         if slot.stamp.epoch != epoch {
             return None;
         }
-        let fresh_until = slot.fresh_until.load(Ordering::Acquire);
-        if fresh_until != NEVER && now() >= fresh_until {
+        let attention_from = slot.attention_from.load(Ordering::Acquire);
+        if attention_from != NEVER && now() >= attention_from {
             return None;
         }
         if !slot.used.load(Ordering::Relaxed) {
@@ -76,7 +85,7 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
 impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
     fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut()) {
         let map = self.map.pin();
-        let readable = |slot: &Slot<V>| keep.is_some_and(|epoch| slot.judge(epoch, 0) != Verdict::Missing);
+        let readable = |slot: &Slot<V>| keep.is_some_and(|epoch| slot.stamp.is_readable(epoch));
         for (key, slot) in &map {
             let ticket = slot.ticket;
             // Judged again at the removal: it may be another value by then.
@@ -139,11 +148,7 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Near<V> for Table<V, K> {
         if mark {
             slot.used.store(true, Ordering::Relaxed);
         }
-        Some(Found {
-            value: slot.value.clone(),
-            stamp: slot.stamp,
-            fresh_until: slot.fresh_until.load(Ordering::Acquire),
-        })
+        Some(Found { value: slot.value.clone(), stamp: slot.stamp, expired: slot.expired.load(Ordering::Acquire) })
     }
 
     fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned<V>)) {
@@ -163,25 +168,26 @@ impl<V, K: ArgKey, G: Guard> PinnedAny for PinnedTable<'_, V, K, G> {
         K::from_bytes(arguments).is_some_and(|key| self.map.remove(&key, self.guard).is_some())
     }
 
-    fn expire(&self, arguments: &[u8], now: Nanos) {
+    fn expire(&self, arguments: &[u8]) {
         if let Some(slot) = K::from_bytes(arguments).and_then(|key| self.map.get(&key, self.guard)) {
-            slot.fresh_until.fetch_min(now, Ordering::AcqRel);
+            slot.expired.store(true, Ordering::Release);
+            slot.attention_from.store(0, Ordering::Release);
         }
     }
 }
 
 impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
-    fn look(&self, arguments: &[u8], epoch: Epoch, now: Nanos, seen: &mut dyn FnMut(&V, Verdict)) {
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, Verdict)) {
         if let Some(slot) = K::from_bytes(arguments).and_then(|key| self.map.get(&key, self.guard)) {
-            seen(&slot.value, slot.judge(epoch, now));
+            seen(&slot.value, slot.judge(at));
         }
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp, owed: &dyn Fn()) {
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: Made, owed: &dyn Fn()) {
         let Some(key) = K::from_bytes(arguments) else { return };
         let Some(ticket) = self.map.get(&key, self.guard).map(|old| old.ticket) else { return };
         let Some(new) = value.take() else { return };
-        if self.map.insert(key, Slot::new(new, stamp, ticket), self.guard).is_none() {
+        if self.map.insert(key, Slot::new(new, made, ticket), self.guard).is_none() {
             // Evicted at this very moment: what has no room must not stay.
             let key = K::from_bytes(arguments).expect("the same bytes made a key above");
             if !matches!(self.map.remove_if(&key, |_, slot| slot.ticket == ticket, self.guard), Ok(Some(_))) {
@@ -190,8 +196,8 @@ impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
         }
     }
 
-    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> Option<Added> {
-        let old = self.map.insert(K::from_bytes(arguments)?, Slot::new(value, stamp, ticket), self.guard);
+    fn insert(&self, arguments: &[u8], value: V, made: Made, ticket: u32) -> Option<Added> {
+        let old = self.map.insert(K::from_bytes(arguments)?, Slot::new(value, made, ticket), self.guard);
         Some(if old.is_none() { Added::New } else { Added::Replacing })
     }
 }

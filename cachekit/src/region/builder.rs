@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Region;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
+use crate::freshness::{RefreshAhead, Timing};
 use crate::key::generator::KeyContext;
 
 /// Entries that a region holds where nothing else is said.
@@ -18,6 +19,7 @@ pub(crate) type Generator = Arc<dyn Fn(&KeyContext<'_>) -> String + Send + Sync>
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) ttl: Option<Duration>,
+    pub(crate) timing: Timing,
     pub(crate) capacity: usize,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) version: Option<u64>,
@@ -30,6 +32,7 @@ impl Settings {
     fn new() -> Self {
         Self {
             ttl: None,
+            timing: Timing::default(),
             capacity: DEFAULT_CAPACITY,
             clock: None,
             version: None,
@@ -91,6 +94,61 @@ impl RegionBuilder {
         self
     }
 
+    /// How long past its ttl a value is served while one caller renews it. Default: as long as the ttl, at most 5 minutes.
+    ///
+    /// The one who renews waits for the new value; the others are served the old one at once.
+    pub fn stale_while_revalidate(mut self, span: Duration) -> Self {
+        self.settings.timing.stale_while_revalidate = Some(span);
+        self
+    }
+
+    /// How long past its ttl a value is served where the function fails. Default: not at all.
+    ///
+    /// After such a failure nobody tries again for a while, see [`retry_after`](Self::retry_after).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cachekit::Region;
+    /// use cachekit::testing::ManualClock;
+    ///
+    /// let clock = ManualClock::new();
+    /// let region = Region::builder("forecasts")
+    ///     .ttl(Duration::from_secs(60))
+    ///     .stale_if_error(Duration::from_secs(3_600))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// region.set("today", &"sunny".to_owned())?;
+    /// clock.advance(Duration::from_secs(1_800));
+    /// let forecast = region.try_get_or_create("today", || Err::<String, _>("the service is down"));
+    /// assert_eq!(forecast.as_deref(), Ok("sunny"));
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    pub fn stale_if_error(mut self, span: Duration) -> Self {
+        self.settings.timing.stale_if_error = Some(span);
+        self
+    }
+
+    /// The pause after a failure that an old value covered, and the longest pause that further failures double it to.
+    /// Default: 5 s and 60 s.
+    pub fn retry_after(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.timing.retry_after = Some((first, longest));
+        self
+    }
+
+    /// When one of the callers that are served a fresh value renews it, before it is past its ttl: after a fraction of the
+    /// ttl, such as `0.9`, or at random, [`RefreshAhead::XFetch`]. Default: never.
+    pub fn refresh_ahead(mut self, when: impl Into<RefreshAhead>) -> Self {
+        self.settings.timing.refresh_ahead = Some(when.into());
+        self
+    }
+
+    /// Lengthens each ttl by a random fraction up to this, so that what was stored together does not expire together.
+    /// Default: 0.
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.settings.timing.jitter = Some(fraction);
+        self
+    }
+
     /// The most entries that the region holds in this process, all its functions together. Default: 10,000.
     ///
     /// Beyond that the entries that were not used again go first (S3-FIFO).
@@ -148,7 +206,7 @@ impl RegionBuilder {
     ///
     /// # Errors
     ///
-    /// If the name is empty or the capacity is zero.
+    /// If the name is empty, the capacity is zero, or a fraction is none.
     pub fn build(self) -> Result<Region, Error> {
         self.check()?;
         Ok(Region::new(self))
@@ -159,6 +217,8 @@ impl RegionBuilder {
             "the name of a region is empty: write `Region::builder(\"a name\")`".to_owned()
         } else if self.settings.capacity == 0 {
             format!("the capacity of region `{}` is 0: write `.capacity(1)` or more", self.name)
+        } else if let Some(fault) = self.settings.timing.fault() {
+            format!("in region `{}` {fault}", self.name)
         } else {
             return Ok(());
         };
@@ -171,6 +231,7 @@ impl fmt::Debug for RegionBuilder {
         f.debug_struct("RegionBuilder")
             .field("name", &self.name)
             .field("ttl", &self.settings.ttl)
+            .field("timing", &self.settings.timing)
             .field("capacity", &self.settings.capacity)
             .field("clock", &self.settings.clock)
             .field("version", &self.settings.version)

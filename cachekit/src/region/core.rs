@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::backoff::Backoff;
 use super::builder::Settings;
 use super::stats::{Counters, Event, Stats};
 use crate::clock::{Nanos, coarse, nanos};
 use crate::flight::Flights;
-use crate::freshness::Epoch;
+use crate::freshness::{Epoch, Timing};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear};
 
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     off: Mutex<usize>,
     settings: ArcSwap<Settings>,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) backoff: Backoff,
     eviction: Eviction,
     /// The tables by their number; a hand-made region may go before they are looked at again.
     tables: RwLock<Vec<Weak<dyn AnyNear>>>,
@@ -46,6 +48,7 @@ impl Core {
             #[cfg(feature = "testing")]
             off: Mutex::default(),
             flights: Arc::new(Flights::new()),
+            backoff: Backoff::default(),
             eviction: Eviction::new(settings.capacity),
             settings: ArcSwap::from_pointee(settings),
             tables: RwLock::new(Vec::new()),
@@ -90,7 +93,12 @@ impl Core {
 
     /// The time to live of what is stored now, by the function's own setting or the region's.
     pub(crate) fn ttl(&self, own: Option<fn() -> Duration>) -> Nanos {
-        own.map(|ttl| ttl()).or(self.settings.load().ttl).map_or(crate::clock::NEVER, nanos)
+        own.map(|ttl| ttl()).or_else(|| self.settings.load().ttl).map_or(crate::clock::NEVER, nanos)
+    }
+
+    /// How stale a value may be, by the function's own settings and the region's.
+    pub(crate) fn timing(&self, own: Timing) -> Timing {
+        own.or(self.settings.load().timing)
     }
 
     pub(crate) fn move_epoch(&self, by: u64) {

@@ -5,13 +5,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::clock::Nanos;
-use crate::freshness::{Epoch, Stamp, Verdict};
+use crate::freshness::{Circumstances, Verdict};
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
 use crate::near::argkey::AnyArgKey;
 use crate::near::table::Table;
-use crate::near::{Added, AnyNear, Found, Near, Pinned};
+use crate::near::{Added, AnyNear, Found, Made, Near, Pinned};
 
 /// A value with the name of its type.
 #[derive(Clone)]
@@ -59,7 +58,7 @@ impl<V: Clone + Send + Sync + 'static> Near<V> for HandNear {
         Some(Found {
             value: found.value.value.downcast_ref::<V>()?.clone(),
             stamp: found.stamp,
-            fresh_until: found.fresh_until,
+            expired: found.expired,
         })
     }
 
@@ -71,22 +70,22 @@ impl<V: Clone + Send + Sync + 'static> Near<V> for HandNear {
 struct PinnedHand<'a>(&'a dyn Pinned<HandValue>);
 
 impl<V: Clone + Send + Sync + 'static> Pinned<V> for PinnedHand<'_> {
-    fn look(&self, arguments: &[u8], epoch: Epoch, now: Nanos, seen: &mut dyn FnMut(&V, Verdict)) {
-        self.0.look(arguments, epoch, now, &mut |value, verdict| {
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, Verdict)) {
+        self.0.look(arguments, at, &mut |value, verdict| {
             if let Some(value) = value.value.downcast_ref() {
                 seen(value, verdict);
             }
         });
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, stamp: Stamp, owed: &dyn Fn()) {
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: Made, owed: &dyn Fn()) {
         let mut by_hand = value.take().map(HandValue::new);
-        self.0.replace(arguments, &mut by_hand, stamp, owed);
+        self.0.replace(arguments, &mut by_hand, made, owed);
         // Given back where there was nothing to replace; nobody else has seen it.
         *value = by_hand.and_then(|new| Arc::into_inner(new.value.downcast().ok()?));
     }
 
-    fn insert(&self, arguments: &[u8], value: V, stamp: Stamp, ticket: u32) -> Option<Added> {
-        self.0.insert(arguments, HandValue::new(value), stamp, ticket)
+    fn insert(&self, arguments: &[u8], value: V, made: Made, ticket: u32) -> Option<Added> {
+        self.0.insert(arguments, HandValue::new(value), made, ticket)
     }
 }

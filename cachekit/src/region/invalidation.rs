@@ -27,13 +27,14 @@ pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
         removed = core.flights.overtake(key, || table.remove(&key.arguments));
     });
     core.release(usize::from(removed));
+    core.backoff.forget(key);
     core.counters.count(Event::Invalidation);
 }
 
 /// Marks an entry as expired.
 pub(crate) fn expire(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
-    let now = core.now();
-    near.pinned_any(&mut |table| core.flights.overtake(key, || table.expire(&key.arguments, now)));
+    near.pinned_any(&mut |table| core.flights.overtake(key, || table.expire(&key.arguments)));
+    core.backoff.forget(key);
     core.counters.count(Event::Invalidation);
 }
 

@@ -3,6 +3,7 @@
 //! A [`Region`] is the handle that users hold. Its functions attach their tables to it, and what it is told, to
 //! invalidate, to be configured, to count, holds for all of them. Entries set by hand live beside those of functions.
 
+pub(crate) mod backoff;
 pub(crate) mod builder;
 pub(crate) mod core;
 pub(crate) mod hand;
@@ -351,7 +352,7 @@ impl Region {
             return Ok(());
         }
         let Some(found) = self.0.hand.read(&call.key.arguments, false) else { return Ok(()) };
-        let readable = found.judge(self.0.core.epoch(), self.0.core.now()) == Verdict::Fresh;
+        let readable = matches!(found.judge(&call.circumstances()), Verdict::Fresh | Verdict::Ahead);
         if readable && !found.value.is::<T>() {
             return Err(mismatch::<T>(&call.key(), found.value.type_name));
         }

@@ -9,20 +9,22 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backoff::RETRY_AFTER;
 use super::core::Core;
 use super::share::Share;
 use super::stats::Event;
 use crate::clock::Nanos;
 use crate::companion::FnInfo;
 use crate::flight::{Commit, Ended, FlightKey, Follower, Lead, Outcome, Turn, reentrance};
-use crate::freshness::{Epoch, Stamp, Verdict};
+use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
 use crate::key::Key;
 use crate::near::eviction::Room;
-use crate::near::{Found, Near};
+use crate::near::{Found, Made, Near};
 
 /// What a function says about its values.
 pub(crate) struct Policy<V> {
     pub(crate) ttl: Option<fn() -> Duration>,
+    pub(crate) timing: Timing,
     pub(crate) should_cache: Option<fn(&V) -> bool>,
 }
 
@@ -36,7 +38,7 @@ impl<V> Copy for Policy<V> {}
 
 impl<V> Default for Policy<V> {
     fn default() -> Self {
-        Self { ttl: None, should_cache: None }
+        Self { ttl: None, timing: Timing::default(), should_cache: None }
     }
 }
 
@@ -66,10 +68,21 @@ impl<V> fmt::Debug for Call<V> {
     }
 }
 
+/// Why a value is computed, which decides what becomes of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// There is none, or only one past its ttl.
+    Missing,
+    /// The one that there is, still fresh, is due for renewal.
+    Ahead,
+    /// Somebody asked for a new one.
+    Refresh,
+}
+
 /// What a caller does next.
 enum Step<V> {
     Serve(V),
-    Compute(Lead),
+    Compute(Lead, Why),
     Wait(Follower),
     /// The region is switched off.
     Bypass,
@@ -86,17 +99,17 @@ enum Waited<V, E> {
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Serves the entry or computes it.
     pub(crate) fn run<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
-        let lead = match self.step() {
+        let (lead, why) = match self.step() {
             Step::Serve(value) => return Ok(value),
             Step::Bypass => return compute(),
-            Step::Compute(lead) => lead,
+            Step::Compute(lead, why) => (lead, why),
             Step::Wait(follower) => match self.waited(follower.wait(), share) {
                 Waited::Result(result) => return result,
                 Waited::Alone => return compute(),
-                Waited::Compute(lead) => lead,
+                Waited::Compute(lead) => (lead, Why::Missing),
             },
         };
-        self.compute(lead, share, compute)
+        self.compute(lead, why, share, compute)
     }
 
     /// As [`run`](Self::run), for tasks.
@@ -104,24 +117,24 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     where
         F: Future<Output = Result<V, E>>,
     {
-        let lead = match self.step() {
+        let (lead, why) = match self.step() {
             Step::Serve(value) => return Ok(value),
             Step::Bypass => return compute().await,
-            Step::Compute(lead) => lead,
+            Step::Compute(lead, why) => (lead, why),
             Step::Wait(follower) => match self.waited(follower.wait_async().await, share) {
                 Waited::Result(result) => return result,
                 Waited::Alone => return compute().await,
-                Waited::Compute(lead) => lead,
+                Waited::Compute(lead) => (lead, Why::Missing),
             },
         };
-        self.compute_async(lead, share, compute).await
+        self.compute_async(lead, why, share, compute).await
     }
 
     /// Computes whatever is stored, and replaces it.
     pub(crate) fn refresh<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         match self.begin() {
             None => compute(),
-            Some(lead) => self.compute(lead, share, compute),
+            Some(lead) => self.compute(lead, Why::Refresh, share, compute),
         }
     }
 
@@ -132,14 +145,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     {
         match self.begin() {
             None => compute().await,
-            Some(lead) => self.compute_async(lead, share, compute).await,
+            Some(lead) => self.compute_async(lead, Why::Refresh, share, compute).await,
         }
     }
 
     /// The value, if it is fresh.
     pub(crate) fn get(&self) -> Option<V> {
         let found = self.near.read(&self.key.arguments, true);
-        let fresh = found.filter(|found| found.judge(self.core.epoch(), self.core.now()) == Verdict::Fresh);
+        let fresh = found.filter(|found| matches!(found.judge(&self.circumstances()), Verdict::Fresh | Verdict::Ahead));
         self.core.counters.count(if fresh.is_some() { Event::Hit } else { Event::Miss });
         fresh.map(|found| found.value)
     }
@@ -147,27 +160,28 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The entry as it is; nothing is counted.
     pub(crate) fn peek(&self) -> Option<(Found<V>, Verdict, Nanos)> {
         let found = self.near.read(&self.key.arguments, false)?;
-        let now = self.core.now();
-        let verdict = found.judge(self.core.epoch(), now);
-        (verdict != Verdict::Missing).then_some((found, verdict, now))
+        let at = self.circumstances();
+        let verdict = found.judge(&at);
+        (verdict != Verdict::Missing).then_some((found, verdict, at.now))
     }
 
     /// Stores a value in place of what is there or is being computed.
     pub(crate) fn set(&self, value: V) {
-        let stamp = self.stamp(self.core.epoch()).filter(|_| !self.core.is_off());
-        let Some(stamp) = stamp else {
+        let made = self.made(self.core.epoch(), 0).filter(|_| !self.core.is_off());
+        let Some(made) = made else {
             return self.invalidate();
         };
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let mut value = Some(value);
         self.near.pinned(&mut |table| {
-            flights.overtake(&self.key, || table.replace(arguments, &mut value, stamp, &|| self.core.reclaim()));
+            flights.overtake(&self.key, || table.replace(arguments, &mut value, made, &|| self.core.reclaim()));
         });
+        self.core.backoff.forget(&self.key);
         let Some(room) = self.room(value.is_some()) else { return };
         self.near.pinned(&mut |table| {
             let added = value
                 .take()
-                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, stamp, room.ticket())));
+                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, made, room.ticket())));
             self.core.settle(room, added);
         });
     }
@@ -187,38 +201,45 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.core.flights.is_computing(&self.key)
     }
 
+    /// What a verdict on the entry depends on, now.
+    pub(crate) fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            epoch: self.core.epoch(),
+            now: self.core.now(),
+            timing: self.core.timing(self.policy.timing),
+            random: fastrand::f64(),
+        }
+    }
+
     fn step(&self) -> Step<V> {
-        let (core, arguments) = (&self.core, &*self.key.arguments);
+        let core = &self.core;
         loop {
             if core.is_off() {
                 return Step::Bypass;
             }
-            // Read before anything else: what is found or computed counts only while it stands.
-            let epoch = core.epoch();
-            let found = self.near.read(arguments, true);
-            let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(epoch, core.now()));
-            let value = found.map(|found| found.value);
-            let stale = match (verdict, value) {
-                (Verdict::Fresh, Some(value)) => {
-                    core.counters.count(Event::Hit);
-                    return Step::Serve(value);
+            // The epoch is read before anything else: what is found or computed counts only while it stands.
+            let at = self.circumstances();
+            let (verdict, value, covers) = self.found(&at);
+            if verdict == Verdict::Fresh || covers && core.backoff.is_pausing(&self.key, at.now) {
+                if let Some(value) = value {
+                    return self.serve(verdict, value);
                 }
-                (Verdict::Stale, value) => value,
-                _ => None,
-            };
-            match self.elect(epoch, stale.is_none()) {
+                continue;
+            }
+            let waits = matches!(verdict, Verdict::IfError | Verdict::Missing);
+            match self.elect(&at, waits) {
                 Turn::Lead(lead) => {
                     core.counters.count(Event::Miss);
-                    return Step::Compute(lead);
+                    let why = if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing };
+                    return Step::Compute(lead, why);
                 }
                 Turn::Follow(follower) => {
                     core.counters.count(Event::Coalesced);
                     return Step::Wait(follower);
                 }
                 Turn::Busy => {
-                    if let Some(value) = stale {
-                        core.counters.count(Event::StaleHit);
-                        return Step::Serve(value);
+                    if let Some(value) = value {
+                        return self.serve(verdict, value);
                     }
                 }
                 Turn::Settled => {}
@@ -228,16 +249,32 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    fn elect(&self, epoch: Epoch, waits: bool) -> Turn {
-        let now = self.core.now();
+    /// The entry as it is, and whether it would cover a failure of the function.
+    fn found(&self, at: &Circumstances) -> (Verdict, Option<V>, bool) {
+        match self.near.read(&self.key.arguments, true) {
+            None => (Verdict::Missing, None, false),
+            Some(found) => {
+                let verdict = found.judge(at);
+                (verdict, Some(found.value), verdict.covers_failure(&found.stamp, at))
+            }
+        }
+    }
+
+    fn serve(&self, verdict: Verdict, value: V) -> Step<V> {
+        let fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+        self.core.counters.count(if fresh { Event::Hit } else { Event::StaleHit });
+        Step::Serve(value)
+    }
+
+    fn elect(&self, at: &Circumstances, waits: bool) -> Turn {
         let mut turn = Turn::Settled;
         let mut _leading = None;
         // Pinned around the election: no value is dropped while the flight's lock is held. When the pin goes, a drop may
         // ask for this very key.
         self.near.pinned(&mut |table| {
-            turn = self.core.flights.elect(&self.key, epoch, waits, || {
+            turn = self.core.flights.elect(&self.key, at.epoch, waits, || {
                 let mut fresh = false;
-                table.look(&self.key.arguments, epoch, now, &mut |_, verdict| fresh = verdict == Verdict::Fresh);
+                table.look(&self.key.arguments, at, &mut |_, verdict| fresh = verdict == Verdict::Fresh);
                 (fresh, self.core.epoch())
             });
             if let Turn::Lead(lead) = &turn {
@@ -282,59 +319,81 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    fn compute<E>(&self, lead: Lead, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+    fn compute<E>(
+        &self,
+        lead: Lead,
+        why: Why,
+        share: Option<Share<E>>,
+        compute: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E> {
+        let begun = self.core.now();
         let result = reentrance::run(lead.flight(), compute);
-        self.settle(lead, share, result)
+        self.settle(lead, why, share, begun, result)
     }
 
     async fn compute_async<E, F>(
         &self,
         lead: Lead,
+        why: Why,
         share: Option<Share<E>>,
         compute: impl FnOnce() -> F,
     ) -> Result<V, E>
     where
         F: Future<Output = Result<V, E>>,
     {
+        let begun = self.core.now();
         let result = reentrance::drive(lead.flight(), compute).await;
-        self.settle(lead, share, result)
+        self.settle(lead, why, share, begun, result)
     }
 
     /// Stores what was computed, if nothing has overtaken it, and tells those who wait.
     fn settle<E>(
         &self,
         lead: Lead,
+        why: Why,
         share: Option<Share<E>>,
+        begun: Nanos,
         result: Result<Result<V, E>, reentrance::Payload>,
     ) -> Result<V, E> {
         let counters = &self.core.counters;
+        let cost = self.core.now().saturating_sub(begun);
         // `should_cache` and `ttl` are the function's as much as its body is.
         let judged = result.and_then(|result| {
             reentrance::run(lead.flight(), || {
-                let stamp = match (&result, self.policy.should_cache) {
+                let made = match (&result, self.policy.should_cache) {
                     (Err(_), _) => None,
                     (Ok(value), Some(should_cache)) if !should_cache(value) => None,
-                    (Ok(_), _) => self.stamp(lead.epoch()),
+                    (Ok(_), _) => self.made(lead.epoch(), cost),
                 };
-                (result, stamp)
+                (result, made)
             })
         });
         match judged {
-            Ok((Ok(value), stamp)) => {
+            Ok((Ok(value), made)) => {
                 counters.count(Event::Creation);
-                if let Some(stamp) = stamp {
-                    self.store(&lead, &value, stamp);
+                if let Some(made) = made {
+                    self.store(&lead, &value, made);
                 }
                 lead.finish(|| Outcome::Value(Arc::new(value.clone())));
                 Ok(value)
             }
             Ok((Err(error), _)) => {
                 counters.count(Event::CreationFailure);
-                match share {
-                    Some(share) => lead.finish(|| Outcome::Error(share.erase(&error))),
-                    None => lead.fail_alone(),
+                match (self.cover(why), share) {
+                    (Some(old), _) => {
+                        lead.finish(|| Outcome::Value(Arc::new(old.clone())));
+                        // Who asked for a new value is told that there is none.
+                        if why == Why::Refresh { Err(error) } else { Ok(old) }
+                    }
+                    (None, Some(share)) => {
+                        lead.finish(|| Outcome::Error(share.erase(&error)));
+                        Err(error)
+                    }
+                    (None, None) => {
+                        lead.fail_alone();
+                        Err(error)
+                    }
                 }
-                Err(error)
             }
             Err(payload) => {
                 counters.count(Event::CreationFailure);
@@ -344,26 +403,39 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    /// What an entry made now remembers; `None` where its ttl is zero.
-    fn stamp(&self, epoch: Epoch) -> Option<Stamp> {
-        let ttl: Nanos = self.core.ttl(self.policy.ttl);
-        (ttl > 0).then(|| Stamp { created: self.core.now(), ttl, epoch })
+    /// The old value in place of an error, where the settings allow it; the next attempt then waits.
+    fn cover(&self, why: Why) -> Option<V> {
+        let at = self.circumstances();
+        let (verdict, value, covers) = self.found(&at);
+        let still_fresh = why == Why::Ahead && matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+        let value = value.filter(|_| covers || still_fresh)?;
+        self.core.backoff.failed(&self.key, at.now, at.timing.retry_after.unwrap_or(RETRY_AFTER));
+        Some(value)
     }
 
-    fn store(&self, lead: &Lead, value: &V, stamp: Stamp) {
-        if self.core.epoch() != stamp.epoch {
+    /// What is known of a value made now; `None` where its ttl is zero.
+    fn made(&self, epoch: Epoch, cost: Nanos) -> Option<Made> {
+        let timing = self.core.timing(self.policy.timing);
+        let ttl = timing.jittered(self.core.ttl(self.policy.ttl), fastrand::f64());
+        let stamp = Stamp { created: self.core.now(), ttl, cost, epoch };
+        (ttl > 0).then(|| Made { stamp, attention_from: stamp.attention_from(&timing) })
+    }
+
+    fn store(&self, lead: &Lead, value: &V, made: Made) {
+        if self.core.epoch() != made.stamp.epoch {
             return;
         }
         let _leading = reentrance::Leading::storing(lead.flight());
+        self.core.backoff.forget(&self.key);
         let arguments = &*self.key.arguments;
         let mut value = Some(value.clone());
         let mut commit = Commit::Declined;
         self.near.pinned(&mut |table| {
             let mut present = false;
-            table.look(arguments, stamp.epoch, stamp.created, &mut |_, _| present = true);
+            table.look(arguments, &self.circumstances(), &mut |_, _| present = true);
             if present {
                 commit = lead.commit(|| {
-                    table.replace(arguments, &mut value, stamp, &|| self.core.reclaim());
+                    table.replace(arguments, &mut value, made, &|| self.core.reclaim());
                     value.is_none()
                 });
             }
@@ -372,7 +444,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.near.pinned(&mut |table| {
             let mut added = None;
             lead.commit(|| {
-                added = value.take().and_then(|value| table.insert(arguments, value, stamp, room.ticket()));
+                added = value.take().and_then(|value| table.insert(arguments, value, made, room.ticket()));
                 true
             });
             self.core.settle(room, added);
