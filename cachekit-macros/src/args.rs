@@ -33,6 +33,9 @@ pub(crate) enum Companion {
 pub(crate) struct Args {
     pub(crate) region: Given<Region>,
     pub(crate) ttl: Given<Ttl>,
+    pub(crate) ttl_of: Given<Expr>,
+    pub(crate) stale_if_error: Given<Ttl>,
+    pub(crate) jitter: Given<Expr>,
     pub(crate) namespace: Given<Expr>,
     pub(crate) version: Given<Expr>,
     pub(crate) skip: Given<Punctuated<Ident, Token![,]>>,
@@ -51,6 +54,9 @@ pub(crate) struct Args {
 const KNOWN: &[&str] = &[
     "region",
     "ttl",
+    "ttl_of",
+    "stale_if_error",
+    "jitter",
     "namespace",
     "version",
     "skip",
@@ -68,9 +74,8 @@ const KNOWN: &[&str] = &[
 const LATER: &[&str] = &[
     "tags",
     "stale_while_revalidate",
-    "stale_if_error",
     "refresh_ahead",
-    "jitter",
+    "error_ttl",
     "wait_timeout",
     "deadline",
     "background",
@@ -113,6 +118,11 @@ impl Args {
                 set(&mut self.region, &keyword, region(assigned(&keyword, input)?)?, errors);
             }
             "ttl" => set(&mut self.ttl, &keyword, duration::ttl(assigned(&keyword, input)?)?, errors),
+            "ttl_of" => set(&mut self.ttl_of, &keyword, assigned(&keyword, input)?, errors),
+            "stale_if_error" => {
+                set(&mut self.stale_if_error, &keyword, duration::ttl(assigned(&keyword, input)?)?, errors);
+            }
+            "jitter" => set(&mut self.jitter, &keyword, fraction(assigned(&keyword, input)?)?, errors),
             "namespace" => set(&mut self.namespace, &keyword, text(assigned(&keyword, input)?)?, errors),
             "version" => set(&mut self.version, &keyword, number(assigned(&keyword, input)?)?, errors),
             "skip" => set(&mut self.skip, &keyword, listed(&keyword, input, "skip(db, log)")?, errors),
@@ -217,6 +227,19 @@ fn number(value: Expr) -> syn::Result<Expr> {
         Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => Ok(value),
         Expr::Lit(other) => Err(syn::Error::new_spanned(other, "expected a whole number: write `version = 3`")),
         constant => Ok(constant),
+    }
+}
+
+fn fraction(value: Expr) -> syn::Result<Expr> {
+    const EXPECTED: &str = "expected a fraction from 0 to 1: write `jitter = 0.1`";
+    match &value {
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. })
+            if number.base10_parse().is_ok_and(|number: f64| (0.0..=1.0).contains(&number)) =>
+        {
+            Ok(value)
+        }
+        Expr::Lit(other) => Err(syn::Error::new_spanned(other, EXPECTED)),
+        _ => Ok(value),
     }
 }
 

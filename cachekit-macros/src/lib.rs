@@ -88,6 +88,9 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | `region = "users"`, `region = PATH` | where values are kept: a region by name, found when the program runs, or the `static` that `regions!` declares, checked by the compiler | required |
 /// | `ttl = "10m"`, `ttl = EXPRESSION` | time to live: text such as `"1h 30s"` or `"250ms"`, read while compiling, or an expression of type `Duration`, evaluated when it is needed | the region's |
+/// | `ttl_of = PATH`, `ttl_of = CLOSURE` | `Fn(&T) -> Duration` or `Fn(&T) -> Option<Duration>`: the time to live of this value; `None` is the function's, `Duration::ZERO` does not keep it | none |
+/// | `stale_if_error = "6h"` | how long past its ttl a value is served where the function fails | the region's, or not at all |
+/// | `jitter = 0.1` | lengthens each ttl by a random fraction up to this | the region's, or 0 |
 /// | `namespace = "v1"` | text that is part of the key, to tell apart what would otherwise be alike | none |
 /// | `version = 3` | a number that is part of the key: raise it when values change their meaning | the region's, or none |
 /// | `skip(db, log)` | arguments that are no part of the key | none |

@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 pub use inventory;
 
@@ -84,6 +85,12 @@ pub trait NoResult {
 }
 
 impl<T> NoResult for OfResult<T> {}
+
+/// The ttl that a function of the user's gives a value.
+#[inline]
+pub fn ttl_of<V, T: Into<Option<Duration>>>(value: &V, ttl_of: impl FnOnce(&V) -> T) -> Option<Duration> {
+    ttl_of(value).into()
+}
 
 /// The two sides of a `Result`, also of an alias.
 #[diagnostic::on_unimplemented(

@@ -105,6 +105,8 @@ pub struct FnInfo {
     version: Option<u64>,
     arguments: &'static [&'static str],
     ttl: Option<fn() -> Duration>,
+    stale_if_error: Option<fn() -> Duration>,
+    jitter: Option<f64>,
     key_generator: Option<fn(&KeyContext<'_>) -> String>,
 }
 
@@ -128,6 +130,8 @@ impl FnInfo {
             version: None,
             arguments: &[],
             ttl: None,
+            stale_if_error: None,
+            jitter: None,
             key_generator: None,
         }
     }
@@ -162,6 +166,20 @@ impl FnInfo {
 
     #[doc(hidden)]
     #[must_use]
+    pub const fn stale_if_error(mut self, span: fn() -> Duration) -> Self {
+        self.stale_if_error = Some(span);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn jitter(mut self, fraction: f64) -> Self {
+        self.jitter = Some(fraction);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
     pub const fn key_generator(mut self, generator: fn(&KeyContext<'_>) -> String) -> Self {
         self.key_generator = Some(generator);
         self
@@ -190,6 +208,11 @@ impl FnInfo {
             RegionRef::Name(name) => crate::region(name),
             RegionRef::Path(region) => Ok(region()),
         }
+    }
+
+    /// What the attribute says of staleness.
+    pub(crate) fn timing(&self) -> Timing {
+        Timing { stale_if_error: self.stale_if_error.map(|span| span()), jitter: self.jitter, ..Timing::default() }
     }
 
     pub(crate) fn own_ttl(&self) -> Option<fn() -> Duration> {
@@ -275,6 +298,7 @@ inventory::collect!(Annotated);
 pub struct Function<V: 'static, K: 'static> {
     info: FnInfo,
     should_cache: Option<fn(&V) -> bool>,
+    ttl_of: Option<fn(&V) -> Option<Duration>>,
     attached: OnceCell<Attached<V, K>>,
 }
 
@@ -300,13 +324,20 @@ impl<V, K> Function<V, K> {
     /// A function whose values never leave the process.
     #[must_use]
     pub const fn in_memory(info: FnInfo) -> Self {
-        Self { info, should_cache: None, attached: OnceCell::new() }
+        Self { info, should_cache: None, ttl_of: None, attached: OnceCell::new() }
     }
 
     /// Stores only the values that `should_cache` accepts.
     #[must_use]
     pub const fn should_cache(mut self, should_cache: fn(&V) -> bool) -> Self {
         self.should_cache = Some(should_cache);
+        self
+    }
+
+    /// Gives values a ttl of their own.
+    #[must_use]
+    pub const fn ttl_of(mut self, ttl_of: fn(&V) -> Option<Duration>) -> Self {
+        self.ttl_of = Some(ttl_of);
         self
     }
 
@@ -346,7 +377,12 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     /// The call with this key, for everything that is not a hit.
     pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call<V>, Error> {
         let attached = self.attach()?;
-        let policy = Policy { ttl: self.info.ttl, timing: Timing::default(), should_cache: self.should_cache };
+        let policy = Policy {
+            ttl: self.info.ttl,
+            ttl_of: self.ttl_of,
+            timing: self.info.timing(),
+            should_cache: self.should_cache,
+        };
         let arguments = key.to_bytes();
         if let Some(text) = self.info.generated(&attached.core, &arguments) {
             return Ok(attached.region.entry_by_hand(&text, policy));

@@ -3,7 +3,7 @@ use std::thread;
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, waiting};
-use cachekit::{Error, Invalidation, RefreshAhead, Region};
+use cachekit::{Error, Invalidation, RefreshAhead, Region, cache_on_arguments, regions};
 
 use crate::support::{Gate, until};
 
@@ -338,4 +338,70 @@ fn staleness_that_makes_no_sense_is_refused() {
     refused(Region::builder("r").refresh_ahead(RefreshAhead::XFetch(-1.0)), "XFetch");
     refused(Region::builder("r").jitter(2.0), "jitter");
     refused(Region::builder("r").retry_after(SECOND * 2, SECOND), "retry_after");
+}
+
+#[test]
+fn a_function_overrides_the_staleness_of_its_region() -> Result<(), Error> {
+    regions! { static OVERRIDDEN = Region::builder("staleness overridden").ttl(TTL); }
+    #[cache_on_arguments(region = OVERRIDDEN, stale_if_error = "10m", skip(fails))]
+    fn forgiving(id: u64, fails: bool) -> Result<u64, &'static str> {
+        if fails { Err("down") } else { Ok(id) }
+    }
+    #[cache_on_arguments(region = OVERRIDDEN, skip(fails))]
+    fn strict(id: u64, fails: bool) -> Result<u64, &'static str> {
+        if fails { Err("down") } else { Ok(id) }
+    }
+    #[cache_on_arguments(region = OVERRIDDEN, jitter = 1.0)]
+    fn spread(id: u64) -> u64 {
+        id
+    }
+
+    let clock = ManualClock::new();
+    OVERRIDDEN.configure(|r| r.clock(clock.clone()))?;
+    assert_eq!((forgiving(1, false), strict(1, false)), (Ok(1), Ok(1)));
+    (0..100).for_each(|id| assert_eq!(spread(id), id));
+    clock.advance(TTL);
+    assert_eq!((forgiving(1, true), strict(1, true)), (Ok(1), Err("down")));
+    assert_eq!(forgiving::refresh(1, true), Err("down"), "who asks for a new value is told that there is none");
+    assert_eq!(forgiving::get(1)?, None, "what covers a failure is not fresh");
+    assert!((0..100).filter(|id| spread::get(*id).unwrap().is_some()).count() > 50);
+    clock.advance(TTL * 10);
+    assert_eq!(forgiving(1, true), Err("down"));
+    Ok(())
+}
+
+#[test]
+fn a_value_may_have_a_ttl_of_its_own() -> Result<(), Error> {
+    regions! { static OWN_TTL = Region::builder("ttl of values").ttl(TTL); }
+    fn seconds(value: &u64) -> Duration {
+        Duration::from_secs(*value)
+    }
+    #[cache_on_arguments(region = OWN_TTL, ttl_of = seconds)]
+    fn by_path(id: u64) -> u64 {
+        id
+    }
+    #[cache_on_arguments(region = OWN_TTL, ttl_of = |value| (*value > 0).then(|| Duration::from_secs(*value)))]
+    async fn by_closure(id: u64) -> Result<u64, &'static str> {
+        Ok(id)
+    }
+
+    let clock = ManualClock::new();
+    OWN_TTL.configure(|r| r.ttl(TTL).clock(clock.clone()))?;
+    assert_eq!((by_path(0), by_path(10)), (0, 10));
+    assert_eq!((by_path::get(0)?, by_path::get(10)?), (None, Some(10)), "a ttl of zero stores nothing");
+    by_path::set(2, 20)?;
+    let left = |id| Ok::<_, Error>(by_path::entry(id).peek()?.and_then(|peek| peek.ttl_left()));
+    assert_eq!((left(10)?, left(2)?), (Some(SECOND * 10), Some(SECOND * 20)));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        assert_eq!((by_closure(0).await, by_closure(5).await), (Ok(0), Ok(5)));
+        let left = async |id| by_closure::entry(id).peek().await.unwrap().unwrap().ttl_left().unwrap();
+        assert_eq!(
+            (left(0).await, left(5).await),
+            (TTL, SECOND * 5),
+            "`None` is the ttl of the function or its region"
+        );
+    });
+    Ok(())
 }

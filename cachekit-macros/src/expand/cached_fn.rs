@@ -5,13 +5,14 @@
 //! What it deliberately does not do: check that the region exists, which is known when the program runs.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{check, key};
 use crate::args::Region;
 use crate::attrs::{self, Place};
 use crate::duration::Ttl;
+use crate::hygiene;
 use crate::model::Model;
 
 /// Input: `region = "users", ttl = "10m"` on `fn load_user(id: u64) -> User`.
@@ -40,6 +41,11 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
         let pointer = check::pointer(&quote!(fn(&<#companion as #krate::CachedFn>::Value) -> bool), accept);
         quote!(.should_cache(#pointer))
     });
+    let ttl_of = model.args.ttl_of.as_ref().map(|(_, ttl_of)| {
+        // `Duration` or `Option<Duration>`: the runtime takes both, of a path or a closure.
+        let value = hygiene::local("value");
+        quote!(.ttl_of(|#value| #krate::__private::ttl_of(#value, #ttl_of)))
+    });
     quote! {
         #(#impl_attrs)*
         #[automatically_derived]
@@ -57,7 +63,7 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
                 static FUNCTION: #krate::__private::Function<
                     <#companion as #krate::CachedFn>::Value,
                     <#companion as #krate::CachedFn>::ArgKey,
-                > = #state #should_cache;
+                > = #state #should_cache #ttl_of;
                 &FUNCTION
             }
         }
@@ -76,7 +82,9 @@ fn info(model: &Model) -> TokenStream {
     let names = model.key_names();
     let namespace = args.namespace.as_ref().map(|(_, namespace)| quote!(.namespace(#namespace)));
     let version = args.version.as_ref().map(|(_, version)| quote!(.version(#version)));
-    let ttl = args.ttl.as_ref().map(|(_, ttl)| ttl_method(ttl));
+    let ttl = args.ttl.as_ref().map(|(_, ttl)| duration_method("ttl", ttl));
+    let stale_if_error = args.stale_if_error.as_ref().map(|(_, span)| duration_method("stale_if_error", span));
+    let jitter = args.jitter.as_ref().map(|(_, fraction)| quote!(.jitter(#fraction)));
     let key_generator = args.key_generator.as_ref().map(|(_, generator)| {
         let pointer = check::pointer(&quote!(fn(&#krate::KeyContext<'_>) -> ::std::string::String), generator);
         quote!(.key_generator(#pointer))
@@ -93,6 +101,8 @@ fn info(model: &Model) -> TokenStream {
         #namespace
         #version
         #ttl
+        #stale_if_error
+        #jitter
         #key_generator
     }
 }
@@ -112,12 +122,13 @@ fn region(model: &Model) -> TokenStream {
 }
 
 /// Input: `"10m"` or an expression. Output: `.ttl(|| Duration::new(600, 0))` or `.ttl(|| expression)`.
-fn ttl_method(ttl: &Ttl) -> TokenStream {
-    match ttl {
+fn duration_method(name: &str, span: &Ttl) -> TokenStream {
+    let method = format_ident!("{name}");
+    match span {
         Ttl::Fixed(duration) => {
             let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
-            quote!(.ttl(|| ::core::time::Duration::new(#seconds, #nanoseconds)))
+            quote!(.#method(|| ::core::time::Duration::new(#seconds, #nanoseconds)))
         }
-        Ttl::Expr(expression) => quote!(.ttl(|| #expression)),
+        Ttl::Expr(expression) => quote!(.#method(|| #expression)),
     }
 }

@@ -322,7 +322,11 @@ impl Region {
             core: Arc::clone(&self.0.core),
             near,
             key: flight_key,
-            policy: Policy { ttl: policy.ttl.or(info.and_then(FnInfo::own_ttl)), ..policy },
+            policy: Policy {
+                ttl: policy.ttl.or(info.and_then(FnInfo::own_ttl)),
+                timing: info.map_or(policy.timing, FnInfo::timing),
+                ..policy
+            },
             info,
         })
     }

@@ -13,7 +13,7 @@ use super::backoff::RETRY_AFTER;
 use super::core::Core;
 use super::share::Share;
 use super::stats::Event;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, nanos};
 use crate::companion::FnInfo;
 use crate::flight::{Commit, Ended, FlightKey, Follower, Lead, Outcome, Turn, reentrance};
 use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
@@ -24,6 +24,7 @@ use crate::near::{Found, Made, Near};
 /// What a function says about its values.
 pub(crate) struct Policy<V> {
     pub(crate) ttl: Option<fn() -> Duration>,
+    pub(crate) ttl_of: Option<fn(&V) -> Option<Duration>>,
     pub(crate) timing: Timing,
     pub(crate) should_cache: Option<fn(&V) -> bool>,
 }
@@ -38,7 +39,7 @@ impl<V> Copy for Policy<V> {}
 
 impl<V> Default for Policy<V> {
     fn default() -> Self {
-        Self { ttl: None, timing: Timing::default(), should_cache: None }
+        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None }
     }
 }
 
@@ -167,7 +168,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// Stores a value in place of what is there or is being computed.
     pub(crate) fn set(&self, value: V) {
-        let made = self.made(self.core.epoch(), 0).filter(|_| !self.core.is_off());
+        let made = self.made(&value, self.core.epoch(), 0).filter(|_| !self.core.is_off());
         let Some(made) = made else {
             return self.invalidate();
         };
@@ -363,7 +364,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 let made = match (&result, self.policy.should_cache) {
                     (Err(_), _) => None,
                     (Ok(value), Some(should_cache)) if !should_cache(value) => None,
-                    (Ok(_), _) => self.made(lead.epoch(), cost),
+                    (Ok(value), _) => self.made(value, lead.epoch(), cost),
                 };
                 (result, made)
             })
@@ -414,9 +415,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// What is known of a value made now; `None` where its ttl is zero.
-    fn made(&self, epoch: Epoch, cost: Nanos) -> Option<Made> {
+    fn made(&self, value: &V, epoch: Epoch, cost: Nanos) -> Option<Made> {
         let timing = self.core.timing(self.policy.timing);
-        let ttl = timing.jittered(self.core.ttl(self.policy.ttl), fastrand::f64());
+        let own = self.policy.ttl_of.and_then(|ttl_of| ttl_of(value));
+        let ttl = own.map_or_else(|| self.core.ttl(self.policy.ttl), nanos);
+        let ttl = timing.jittered(ttl, fastrand::f64());
         let stamp = Stamp { created: self.core.now(), ttl, cost, epoch };
         (ttl > 0).then(|| Made { stamp, attention_from: stamp.attention_from(&timing) })
     }

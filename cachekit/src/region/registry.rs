@@ -200,6 +200,8 @@ pub fn check() -> Result<(), Error> {
     for annotated in inventory::iter::<Annotated> {
         let info = (annotated.info)();
         let (file, line) = info.place();
+        let fault = info.timing().fault();
+        faults.extend(fault.map(|fault| format!("{file}:{line}: `{}`: {fault}", info.path())));
         match info.region() {
             // A name that two regions have is reported once, above.
             Err(error) if error.is_unknown_region() => {
