@@ -12,6 +12,7 @@ mod clock;
 mod companion;
 mod entry;
 mod error;
+mod events;
 mod flight;
 mod freshness;
 mod key;

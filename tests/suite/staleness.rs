@@ -373,6 +373,7 @@ fn a_function_overrides_the_staleness_of_its_region() -> Result<(), Error> {
 #[test]
 fn a_value_may_have_a_ttl_of_its_own() -> Result<(), Error> {
     regions! { static OWN_TTL = Region::builder("ttl of values").ttl(TTL); }
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "that is the signature")]
     fn seconds(value: &u64) -> Duration {
         Duration::from_secs(*value)
     }

@@ -12,6 +12,7 @@ use super::backoff::Backoff;
 use super::builder::Settings;
 use super::stats::{Counters, Event, Stats};
 use crate::clock::{Nanos, coarse, nanos};
+use crate::events;
 use crate::flight::Flights;
 use crate::freshness::{Epoch, Timing};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
@@ -136,7 +137,10 @@ impl Core {
 
     /// Room for one entry, or `None` where all room is just being filled.
     pub(crate) fn admit(&self, table: u32, hash: u64) -> Option<Room> {
-        self.eviction.admit(table, hash, self, || self.counters.count(Event::Eviction))
+        self.eviction.admit(table, hash, self, || {
+            self.counters.count(Event::Eviction);
+            events::evicted(&self.name);
+        })
     }
 
     /// Uses the room for an entry that was added, or gives it back.

@@ -6,6 +6,7 @@
 
 use super::core::Core;
 use super::stats::Event;
+use crate::events;
 use crate::flight::FlightKey;
 use crate::freshness::Epoch;
 use crate::near::AnyNear;
@@ -27,6 +28,7 @@ pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
         removed = core.flights.overtake(key, || table.remove(&key.arguments));
     });
     core.release(usize::from(removed));
+    events::invalidated(&core.name, "entry");
     core.backoff.forget(key);
     core.counters.count(Event::Invalidation);
 }
@@ -35,6 +37,7 @@ pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
 pub(crate) fn expire(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
     near.pinned_any(&mut |table| core.flights.overtake(key, || table.expire(&key.arguments)));
     core.backoff.forget(key);
+    events::invalidated(&core.name, "entry, expired");
     core.counters.count(Event::Invalidation);
 }
 
@@ -42,9 +45,13 @@ pub(crate) fn expire(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
 pub(crate) fn all(core: &Core, how: Invalidation) {
     core.counters.count(Event::Invalidation);
     match how {
-        Invalidation::Soft => core.move_epoch(Epoch::SOFT),
+        Invalidation::Soft => {
+            core.move_epoch(Epoch::SOFT);
+            events::invalidated(&core.name, "region, soft");
+        }
         Invalidation::Hard => {
             core.move_epoch(Epoch::HARD);
+            events::invalidated(&core.name, "region, hard");
             // Unreadable already; this frees their memory.
             core.purge(Some(core.epoch()));
         }

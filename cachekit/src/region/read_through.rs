@@ -15,6 +15,7 @@ use super::share::Share;
 use super::stats::Event;
 use crate::clock::{Nanos, nanos};
 use crate::companion::FnInfo;
+use crate::events::{self, Subject};
 use crate::flight::{Commit, Ended, FlightKey, Follower, Lead, Outcome, Turn, reentrance};
 use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
 use crate::key::Key;
@@ -223,7 +224,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let (verdict, value, covers) = self.found(&at);
             if verdict == Verdict::Fresh || covers && core.backoff.is_pausing(&self.key, at.now) {
                 if let Some(value) = value {
-                    return self.serve(verdict, value);
+                    return self.serve(verdict, value, "the last renewal failed");
                 }
                 continue;
             }
@@ -236,11 +237,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 }
                 Turn::Follow(follower) => {
                     core.counters.count(Event::Coalesced);
+                    events::coalesced(self.subject(&|| self.key()));
                     return Step::Wait(follower);
                 }
                 Turn::Busy => {
                     if let Some(value) = value {
-                        return self.serve(verdict, value);
+                        return self.serve(verdict, value, "somebody renews it");
                     }
                 }
                 Turn::Settled => {}
@@ -261,10 +263,20 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    fn serve(&self, verdict: Verdict, value: V) -> Step<V> {
-        let fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
-        self.core.counters.count(if fresh { Event::Hit } else { Event::StaleHit });
+    /// Serves a value; where it is stale, `why` says what it is good for.
+    fn serve(&self, verdict: Verdict, value: V, why: &'static str) -> Step<V> {
+        if matches!(verdict, Verdict::Fresh | Verdict::Ahead) {
+            self.core.counters.count(Event::Hit);
+        } else {
+            self.core.counters.count(Event::StaleHit);
+            events::served_stale(self.subject(&|| self.key()), why);
+        }
         Step::Serve(value)
+    }
+
+    /// Whose events these are.
+    fn subject<'a>(&'a self, key: &'a dyn Fn() -> Key) -> Subject<'a> {
+        Subject { region: &self.core.name, function: self.info, key }
     }
 
     fn elect(&self, at: &Circumstances, waits: bool) -> Turn {
@@ -357,6 +369,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         result: Result<Result<V, E>, reentrance::Payload>,
     ) -> Result<V, E> {
         let counters = &self.core.counters;
+        let key = || self.key();
+        let subject = self.subject(&key);
         let cost = self.core.now().saturating_sub(begun);
         // `should_cache` and `ttl` are the function's as much as its body is.
         let judged = result.and_then(|result| {
@@ -372,6 +386,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         match judged {
             Ok((Ok(value), made)) => {
                 counters.count(Event::Creation);
+                events::created(subject, Duration::from_nanos(cost));
                 if let Some(made) = made {
                     self.store(&lead, &value, made);
                 }
@@ -380,7 +395,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
             Ok((Err(error), _)) => {
                 counters.count(Event::CreationFailure);
-                match (self.cover(why), share) {
+                let cover = self.cover(why);
+                events::failed(subject, Duration::from_nanos(cost), cover.is_some());
+                match (cover, share) {
                     (Some(old), _) => {
                         lead.finish(|| Outcome::Value(Arc::new(old.clone())));
                         // Who asked for a new value is told that there is none.
@@ -398,6 +415,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
             Err(payload) => {
                 counters.count(Event::CreationFailure);
+                events::failed(subject, Duration::from_nanos(cost), false);
                 lead.panicked(message(&payload));
                 resume_unwind(payload)
             }

@@ -1,0 +1,23 @@
+//! Nobody listens.
+
+use std::time::Duration;
+
+use super::Subject;
+
+#[inline]
+pub(crate) fn created(_: Subject<'_>, _took: Duration) {}
+
+#[inline]
+pub(crate) fn failed(_: Subject<'_>, _took: Duration, _covered: bool) {}
+
+#[inline]
+pub(crate) fn coalesced(_: Subject<'_>) {}
+
+#[inline]
+pub(crate) fn served_stale(_: Subject<'_>, _why: &'static str) {}
+
+#[inline]
+pub(crate) fn invalidated(_region: &str, _how: &'static str) {}
+
+#[inline]
+pub(crate) fn evicted(_region: &str) {}

@@ -1,0 +1,54 @@
+//! Events of `tracing`, with the target `cachekit`.
+
+use std::time::Duration;
+
+use tracing::{Level, debug, enabled, trace, warn};
+
+use super::Subject;
+
+impl Subject<'_> {
+    fn function(&self) -> &'static str {
+        self.function.map_or("", |function| function.name())
+    }
+
+    fn trace_key(&self, what: &'static str) {
+        if enabled!(target: "cachekit", Level::TRACE) {
+            let key = (self.key)();
+            trace!(target: "cachekit", region = self.region, function = self.function(), %key, "{what}");
+        }
+    }
+}
+
+/// A computation gave a value.
+pub(crate) fn created(subject: Subject<'_>, took: Duration) {
+    debug!(target: "cachekit", region = subject.region, function = subject.function(), ?took, "created");
+    subject.trace_key("created");
+}
+
+/// A computation gave an error or panicked; the old value may have covered that.
+pub(crate) fn failed(subject: Subject<'_>, took: Duration, covered: bool) {
+    warn!(target: "cachekit", region = subject.region, function = subject.function(), ?took, covered, "creation failed");
+    subject.trace_key("creation failed");
+}
+
+/// A caller waits for another's computation.
+pub(crate) fn coalesced(subject: Subject<'_>) {
+    debug!(target: "cachekit", region = subject.region, function = subject.function(), "coalesced");
+    subject.trace_key("coalesced");
+}
+
+/// A caller was served a value past its ttl.
+pub(crate) fn served_stale(subject: Subject<'_>, why: &'static str) {
+    debug!(target: "cachekit", region = subject.region, function = subject.function(), why, "served stale");
+    subject.trace_key("served stale");
+}
+
+/// Somebody invalidated an entry, or all of the region.
+pub(crate) fn invalidated(region: &str, how: &'static str) {
+    debug!(target: "cachekit", region, how, "invalidated");
+}
+
+/// An entry went because the region was full.
+pub(crate) fn evicted(region: &str) {
+    trace!(target: "cachekit", region, "evicted");
+}

@@ -1,0 +1,98 @@
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cachekit::testing::ManualClock;
+use cachekit::{Invalidation, Region, cache_on_arguments, regions};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Keeps the events of cachekit as text.
+#[derive(Clone)]
+struct Listener {
+    level: Level,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "cachekit" && *metadata.level() <= self.level
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(event.metadata().level().to_string());
+        event.record(&mut text);
+        self.heard.lock().unwrap().push(text.0);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0 += &format!(" {}={value:?}", field.name());
+    }
+}
+
+fn listen(level: Level, work: impl FnOnce()) -> Vec<String> {
+    let listener = Listener { level, heard: Arc::default() };
+    tracing::subscriber::with_default(listener.clone(), work);
+    Arc::try_unwrap(listener.heard).unwrap_or_default().into_inner().unwrap_or_default()
+}
+
+#[test]
+fn what_happens_is_told_with_region_and_function_and_the_key_at_trace_only() {
+    regions! { static TOLD = Region::builder("told").ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(600)); }
+    #[cache_on_arguments(region = TOLD, skip(clock, fails))]
+    fn load(id: u64, clock: &ManualClock, fails: bool) -> Result<u64, &'static str> {
+        clock.advance(Duration::from_secs(2));
+        if fails { Err("down") } else { Ok(id) }
+    }
+
+    let clock = ManualClock::new();
+    TOLD.reconfigure(|r| r.clock(clock.clone())).unwrap();
+    let scenario = || {
+        load(1, &clock, false).unwrap();
+        load(1, &clock, true).unwrap();
+        clock.advance(Duration::from_secs(60));
+        load(1, &clock, true).unwrap();
+        load(1, &clock, true).unwrap();
+        load::invalidate(1).unwrap();
+        load(1, &clock, true).unwrap_err();
+        TOLD.invalidate(Invalidation::Hard).unwrap();
+    };
+    let of = r#"region="told" function="load""#;
+    let debug = [
+        format!("DEBUG message=created {of} took=2s"),
+        format!("WARN message=creation failed {of} took=2s covered=true"),
+        format!(r#"DEBUG message=served stale {of} why="the last renewal failed""#),
+        r#"DEBUG message=invalidated region="told" how="entry""#.to_owned(),
+        format!("WARN message=creation failed {of} took=2s covered=false"),
+        r#"DEBUG message=invalidated region="told" how="region, hard""#.to_owned(),
+    ];
+    assert_eq!(listen(Level::DEBUG, scenario), debug);
+    let traced = listen(Level::TRACE, scenario);
+    let keys: Vec<_> = traced.iter().filter(|event| event.contains("key=")).collect();
+    assert_eq!(keys.len(), 4, "{traced:#?}");
+    assert!(keys.iter().all(|event| event.starts_with("TRACE") && event.contains("::load|1")), "{keys:#?}");
+}
+
+#[test]
+fn evictions_are_told_at_trace() {
+    let events = listen(Level::TRACE, || {
+        let region = Region::builder("evicting").capacity(1).build().unwrap();
+        region.get_or_create("a", || 1_u8);
+        region.get_or_create("b", || 1_u8);
+    });
+    assert_eq!(events.iter().filter(|event| event.contains("evicted")).count(), 1, "{events:#?}");
+}
