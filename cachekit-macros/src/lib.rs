@@ -57,12 +57,13 @@ use proc_macro::TokenStream;
 /// load_user::invalidate(5)?;           // forget it
 /// load_user::expire(5)?;               // renewed by the next caller, the others are served the old value
 /// load_user::refresh(&db, 5);          // compute now, and store
+/// load_user::fetch(&db, 5);            // the call, with where the value came from
 /// load_user::original(&db, 5);         // past the cache
 /// load_user::key(5);                   // what a backend knows it by
 /// load_user::entry(5);                 // a handle
 /// ```
 ///
-/// Companions that need only the key take the arguments that form it; `refresh` and `original` take them all.
+/// Companions that need only the key take the arguments that form it; `refresh`, `fetch` and `original` take them all.
 /// Those of an `async fn` are `async`, except `key` and `entry`.
 /// The type implements `cachekit::CachedFn`. Documentation links to the function with parentheses, ``[`load_user()`]``,
 /// as the name alone is the type's too.

@@ -15,6 +15,7 @@ use crate::companion::CachedFn;
 pub use crate::companion::{Annotated, FnInfo, Function, RegionRef};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
+use crate::fetched::Fetched;
 use crate::key::Key;
 pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};
@@ -139,7 +140,7 @@ fn miss<F: CachedFn, E>(
     share: Option<Share<E>>,
     compute: impl FnOnce() -> Result<F::Value, E>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(key).run(share, compute)
+    F::function().expect_call(key).run(share, compute).map(|served| served.value)
 }
 
 #[inline]
@@ -152,7 +153,7 @@ pub async fn call_async<F: CachedFn, T: Future<Output = F::Value>>(
     }
     let call = F::function().expect_call(&key);
     // Boxed, so that the future of a hit is small.
-    infallible(Box::pin(async move { call.run_async(None, || async { Ok(compute().await) }).await }).await)
+    infallible(Box::pin(async move { call.run_async(None, || async { Ok(compute().await) }).await }).await).value
 }
 
 #[inline]
@@ -165,7 +166,36 @@ pub async fn call_result_async<F: CachedFn, E, T: Future<Output = Result<F::Valu
         return Ok(value);
     }
     let call = F::function().expect_call(&key);
-    Box::pin(async move { call.run_async(share, compute).await }).await
+    Box::pin(async move { call.run_async(share, compute).await }).await.map(|served| served.value)
+}
+
+pub fn fetch<F: CachedFn>(key: KeyWriter, compute: impl FnOnce() -> F::Value) -> Fetched<F::Value> {
+    infallible(fetch_result::<F, Infallible>(key, None, || Ok(compute())))
+}
+
+pub fn fetch_result<F: CachedFn, E>(
+    key: KeyWriter,
+    share: Option<Share<E>>,
+    compute: impl FnOnce() -> Result<F::Value, E>,
+) -> Result<Fetched<F::Value>, E> {
+    let call = F::function().expect_call(&key);
+    call.run(share, compute).map(|served| Fetched::new(served, call.core.now()))
+}
+
+pub async fn fetch_async<F: CachedFn, T: Future<Output = F::Value>>(
+    key: KeyWriter,
+    compute: impl FnOnce() -> T,
+) -> Fetched<F::Value> {
+    infallible(fetch_result_async::<F, Infallible, _>(key, None, || async { Ok(compute().await) }).await)
+}
+
+pub async fn fetch_result_async<F: CachedFn, E, T: Future<Output = Result<F::Value, E>>>(
+    key: KeyWriter,
+    share: Option<Share<E>>,
+    compute: impl FnOnce() -> T,
+) -> Result<Fetched<F::Value>, E> {
+    let call = F::function().expect_call(&key);
+    call.run_async(share, compute).await.map(|served| Fetched::new(served, call.core.now()))
 }
 
 pub fn refresh<F: CachedFn>(key: KeyWriter, compute: impl FnOnce() -> F::Value) -> F::Value {

@@ -130,13 +130,6 @@ pub(crate) enum Verdict {
     Missing,
 }
 
-impl Verdict {
-    /// Whether an entry with this verdict is served in place of an error of the function.
-    pub(crate) fn covers_failure(self, stamp: &Stamp, at: &Circumstances) -> bool {
-        self == Self::Ahead || self != Self::Missing && stamp.is_good_enough(at.epoch, at.now, &at.timing)
-    }
-}
-
 impl Stamp {
     /// When the value stops to be fresh.
     pub(crate) fn fresh_until(&self) -> Nanos {

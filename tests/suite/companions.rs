@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cachekit::testing::ManualClock;
-use cachekit::{CachedFn, Error, Region, cache_on_arguments, regions};
+use cachekit::testing::{ManualClock, waiting};
+use cachekit::{CachedFn, Error, Region, Source, cache_on_arguments, regions};
 
 use crate::support::{Gate, until};
 
@@ -171,6 +171,62 @@ fn peek_tells_age_and_time_left_and_counts_nothing() -> Result<(), Error> {
     assert_eq!(load::entry(1).peek()?, None, "past its physical end");
     assert_eq!(TIMED.stats(), before);
     Ok(())
+}
+
+#[test]
+fn fetch_tells_where_a_value_came_from() -> Result<(), Error> {
+    const TTL: Duration = Duration::from_secs(60);
+    regions! { static FETCHED = Region::builder("fetched").ttl(TTL).stale_if_error(TTL * 10); }
+    #[cache_on_arguments(region = FETCHED, skip(gate, fails))]
+    fn load(id: u64, gate: &Gate, fails: bool) -> Result<u64, &'static str> {
+        gate.wait();
+        if fails { Err("down") } else { Ok(id) }
+    }
+
+    let clock = ManualClock::new();
+    FETCHED.configure(|r| r.clock(clock.clone()))?;
+    let (open, gate) = (Gate::new(), Gate::new());
+    open.open();
+    let told = |fetched: Result<cachekit::Fetched<u64>, _>| {
+        fetched.map(|fetched| (fetched.source(), fetched.age(), fetched.ttl_left()))
+    };
+    assert_eq!(told(load::fetch(1, &open, true)), Err("down"));
+    assert_eq!(told(load::fetch(1, &open, false)), Ok((Source::Computed, Duration::ZERO, Some(TTL))));
+    clock.advance(TTL / 2);
+    assert_eq!(told(load::fetch(1, &open, false)), Ok((Source::Fresh, TTL / 2, Some(TTL / 2))));
+    clock.advance(TTL);
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| load::fetch(1, &gate, true));
+        until("somebody renews", || load::entry(1).is_computing());
+        assert_eq!(told(load::fetch(1, &open, false)), Ok((Source::Stale, TTL * 3 / 2, Some(Duration::ZERO))));
+        gate.open();
+        assert_eq!(told(leader.join().unwrap()), Ok((Source::StaleOnError, TTL * 3 / 2, Some(Duration::ZERO))));
+    });
+    let gate = Gate::new();
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| load::fetch(2, &gate, false));
+        until("the leader computes", || load::entry(2).is_computing());
+        let follower = scope.spawn(|| load::fetch(2, &gate, false));
+        until("the other waits", || waiting(&FETCHED, load::key(2)) == 1);
+        gate.open();
+        assert_eq!(told(leader.join().unwrap()), Ok((Source::Computed, Duration::ZERO, Some(TTL))));
+        assert_eq!(told(follower.join().unwrap()), Ok((Source::Coalesced, Duration::ZERO, None)));
+    });
+    Ok(())
+}
+
+#[tokio::test]
+async fn fetch_of_an_async_function_is_async() {
+    #[cache_on_arguments(region = "companions")]
+    async fn load(id: u64) -> Option<u64> {
+        tokio::task::yield_now().await;
+        Some(id)
+    }
+
+    assert_eq!(load::fetch(1).await.source(), Source::Computed);
+    let fetched = load::fetch(1).await;
+    assert_eq!((fetched.source(), fetched.ttl_left()), (Source::Fresh, None));
+    assert_eq!((fetched.into_value(), load(1).await), (Some(1), Some(1)));
 }
 
 #[test]

@@ -10,8 +10,6 @@ mod by_hand;
 mod capacity;
 /// `get`, `set`, `invalidate`, `expire`, `refresh`, `original`, `key`, `entry`.
 mod companions;
-/// What is told to subscribers of `tracing`.
-mod events;
 /// Functions of every shape, and what is cached of what they return.
 mod functions;
 /// One computation per key, whoever calls and however it ends.

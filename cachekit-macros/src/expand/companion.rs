@@ -25,8 +25,9 @@ pub(super) fn companion(model: &Model) -> TokenStream {
     let key = key::function(model);
     // Clippy counts the arguments of every function; `set` has one more than the key.
     let wide = (model.arguments.len() >= 7).then(|| quote!(#[allow(clippy::too_many_arguments)]));
-    let shown =
-        model.is_shown.then(|| [key_only(model), refresh(model), handles(model)].into_iter().collect::<TokenStream>());
+    let shown = model
+        .is_shown
+        .then(|| [key_only(model), refresh(model), fetch(model), handles(model)].into_iter().collect::<TokenStream>());
     quote! {
         #docs
         #(#type_attrs)*
@@ -72,17 +73,37 @@ fn original(model: &Model) -> TokenStream {
 
 /// `refresh` runs the body, so it has the whole signature.
 fn refresh(model: &Model) -> TokenStream {
-    let docs = docs::of(model, "refresh");
+    let output = &model.item.sig.output;
+    running(model, "refresh", &quote!(#output))
+}
+
+/// `fetch` is the function with more to say of its value.
+///
+/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { fetch_result::<load_user, _>(…) }`
+fn fetch(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let value = check::value(model);
+    let fetched = quote!(#krate::Fetched<#value>);
+    if model.output.is_result {
+        let error = check::error_type(model);
+        running(model, "fetch", &quote!(-> ::core::result::Result<#fetched, #error>))
+    } else {
+        running(model, "fetch", &quote!(-> #fetched))
+    }
+}
+
+fn running(model: &Model, name: &str, output: &TokenStream) -> TokenStream {
+    let docs = docs::of(model, name);
+    let ident = format_ident!("{name}");
     let vis = vis(model);
     let asyncness = &model.item.sig.asyncness;
     let (generics, _, bounds) = model.item.sig.generics.split_for_impl();
     let names = model.arguments.iter().map(|argument| &argument.name);
     let types = model.arguments.iter().map(|argument| &argument.ty);
-    let output = &model.item.sig.output;
-    let call = wrapper::call(model, "refresh");
+    let call = wrapper::call(model, name);
     quote! {
         #docs
-        #vis #asyncness fn refresh #generics (#(#names: #types),*) #output #bounds { #call }
+        #vis #asyncness fn #ident #generics (#(#names: #types),*) #output #bounds { #call }
     }
 }
 

@@ -44,6 +44,10 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
         "refresh" => {
             format!("Computes {function} now, stores the value in place of the old one, and returns it.\n\n{PANICS}")
         }
+        "fetch" => format!(
+            "Calls {function} through the cache, and says where the value came from, how old it is and how long it is \
+             fresh.\n\n{PANICS}"
+        ),
         "key" => format!("The key of this entry of {function}.\n\n{PANICS}"),
         "entry" => {
             format!("A handle for this entry of {function}, to read, replace, renew and forget it.\n\n{PANICS}")

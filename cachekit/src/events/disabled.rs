@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Subject;
+use crate::fetched::Source;
 
 #[inline]
 pub(crate) fn created(_: Subject<'_>, _took: Duration) {}
@@ -14,7 +15,7 @@ pub(crate) fn failed(_: Subject<'_>, _took: Duration, _covered: bool) {}
 pub(crate) fn coalesced(_: Subject<'_>) {}
 
 #[inline]
-pub(crate) fn served_stale(_: Subject<'_>, _why: &'static str) {}
+pub(crate) fn served_stale(_: Subject<'_>, _source: Source) {}
 
 #[inline]
 pub(crate) fn invalidated(_region: &str, _how: &'static str) {}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::{Level, debug, enabled, trace, warn};
 
 use super::Subject;
+use crate::fetched::Source;
 
 impl Subject<'_> {
     fn function(&self) -> &'static str {
@@ -38,7 +39,8 @@ pub(crate) fn coalesced(subject: Subject<'_>) {
 }
 
 /// A caller was served a value past its ttl.
-pub(crate) fn served_stale(subject: Subject<'_>, why: &'static str) {
+pub(crate) fn served_stale(subject: Subject<'_>, source: Source) {
+    let why = if source == Source::StaleOnError { "the last renewal failed" } else { "somebody renews it" };
     debug!(target: "cachekit", region = subject.region, function = subject.function(), why, "served stale");
     subject.trace_key("served stale");
 }

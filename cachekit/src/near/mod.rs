@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use self::eviction::{Candidate, Inspection};
 use crate::clock::Nanos;
+use crate::fetched::{Served, Source};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 
 /// An entry as it was found.
@@ -28,6 +29,15 @@ pub(crate) struct Found<V> {
 impl<V> Found<V> {
     pub(crate) fn judge(&self, at: &Circumstances) -> Verdict {
         judge(&self.stamp, self.expired, at)
+    }
+
+    /// Whether the value is served in place of an error of the function: it is due for renewal but fresh, or good enough.
+    pub(crate) fn covers_failure(&self, at: &Circumstances) -> bool {
+        self.judge(at) == Verdict::Ahead || self.stamp.is_good_enough(at.epoch, at.now, &at.timing)
+    }
+
+    pub(crate) fn served(self, source: Source) -> Served<V> {
+        Served { value: self.value, source, stamp: Some(self.stamp) }
     }
 }
 

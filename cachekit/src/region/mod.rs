@@ -215,7 +215,7 @@ impl Region {
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         match self.entry::<T>(&key.into(), Policy::default()) {
-            Ok(call) => call.run(None, create),
+            Ok(call) => call.run(None, create).map(|served| served.value),
             // The key is that of a function with values of another type: the caller's value is not lost for that.
             Err(_) => create(),
         }

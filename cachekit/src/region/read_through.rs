@@ -16,6 +16,7 @@ use super::stats::Event;
 use crate::clock::{Nanos, nanos};
 use crate::companion::FnInfo;
 use crate::events::{self, Subject};
+use crate::fetched::{Served, Source};
 use crate::flight::{Commit, Ended, FlightKey, Follower, Lead, Outcome, Turn, reentrance};
 use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
 use crate::key::Key;
@@ -83,7 +84,7 @@ enum Why {
 
 /// What a caller does next.
 enum Step<V> {
-    Serve(V),
+    Serve(Served<V>),
     Compute(Lead, Why),
     Wait(Follower),
     /// The region is switched off.
@@ -92,7 +93,7 @@ enum Step<V> {
 
 /// What a wait came to.
 enum Waited<V, E> {
-    Result(Result<V, E>),
+    Result(Result<Served<V>, E>),
     Compute(Lead),
     /// The value is of another type than this caller's.
     Alone,
@@ -100,14 +101,18 @@ enum Waited<V, E> {
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Serves the entry or computes it.
-    pub(crate) fn run<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+    pub(crate) fn run<E>(
+        &self,
+        share: Option<Share<E>>,
+        compute: impl FnOnce() -> Result<V, E>,
+    ) -> Result<Served<V>, E> {
         let (lead, why) = match self.step() {
-            Step::Serve(value) => return Ok(value),
-            Step::Bypass => return compute(),
+            Step::Serve(served) => return Ok(served),
+            Step::Bypass => return compute().map(Served::computed),
             Step::Compute(lead, why) => (lead, why),
             Step::Wait(follower) => match self.waited(follower.wait(), share) {
                 Waited::Result(result) => return result,
-                Waited::Alone => return compute(),
+                Waited::Alone => return compute().map(Served::computed),
                 Waited::Compute(lead) => (lead, Why::Missing),
             },
         };
@@ -115,17 +120,21 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// As [`run`](Self::run), for tasks.
-    pub(crate) async fn run_async<E, F>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> F) -> Result<V, E>
+    pub(crate) async fn run_async<E, F>(
+        &self,
+        share: Option<Share<E>>,
+        compute: impl FnOnce() -> F,
+    ) -> Result<Served<V>, E>
     where
         F: Future<Output = Result<V, E>>,
     {
         let (lead, why) = match self.step() {
-            Step::Serve(value) => return Ok(value),
-            Step::Bypass => return compute().await,
+            Step::Serve(served) => return Ok(served),
+            Step::Bypass => return compute().await.map(Served::computed),
             Step::Compute(lead, why) => (lead, why),
             Step::Wait(follower) => match self.waited(follower.wait_async().await, share) {
                 Waited::Result(result) => return result,
-                Waited::Alone => return compute().await,
+                Waited::Alone => return compute().await.map(Served::computed),
                 Waited::Compute(lead) => (lead, Why::Missing),
             },
         };
@@ -136,7 +145,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(crate) fn refresh<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         match self.begin() {
             None => compute(),
-            Some(lead) => self.compute(lead, Why::Refresh, share, compute),
+            Some(lead) => self.compute(lead, Why::Refresh, share, compute).map(|served| served.value),
         }
     }
 
@@ -147,7 +156,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     {
         match self.begin() {
             None => compute().await,
-            Some(lead) => self.compute_async(lead, Why::Refresh, share, compute).await,
+            Some(lead) => self.compute_async(lead, Why::Refresh, share, compute).await.map(|served| served.value),
         }
     }
 
@@ -221,13 +230,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
             // The epoch is read before anything else: what is found or computed counts only while it stands.
             let at = self.circumstances();
-            let (verdict, value, covers) = self.found(&at);
-            if verdict == Verdict::Fresh || covers && core.backoff.is_pausing(&self.key, at.now) {
-                if let Some(value) = value {
-                    return self.serve(verdict, value, "the last renewal failed");
+            let found = self.near.read(&self.key.arguments, true);
+            let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
+            let found = match found {
+                Some(found) if verdict == Verdict::Fresh => return self.serve(found, Source::Fresh),
+                Some(found) if found.covers_failure(&at) && core.backoff.is_pausing(&self.key, at.now) => {
+                    return self.serve(found, Source::StaleOnError);
                 }
-                continue;
-            }
+                found => found,
+            };
             let waits = matches!(verdict, Verdict::IfError | Verdict::Missing);
             match self.elect(&at, waits) {
                 Turn::Lead(lead) => {
@@ -241,8 +252,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     return Step::Wait(follower);
                 }
                 Turn::Busy => {
-                    if let Some(value) = value {
-                        return self.serve(verdict, value, "somebody renews it");
+                    if let Some(found) = found {
+                        let source = if verdict == Verdict::Ahead { Source::Fresh } else { Source::Stale };
+                        return self.serve(found, source);
                     }
                 }
                 Turn::Settled => {}
@@ -252,26 +264,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    /// The entry as it is, and whether it would cover a failure of the function.
-    fn found(&self, at: &Circumstances) -> (Verdict, Option<V>, bool) {
-        match self.near.read(&self.key.arguments, true) {
-            None => (Verdict::Missing, None, false),
-            Some(found) => {
-                let verdict = found.judge(at);
-                (verdict, Some(found.value), verdict.covers_failure(&found.stamp, at))
-            }
-        }
-    }
-
-    /// Serves a value; where it is stale, `why` says what it is good for.
-    fn serve(&self, verdict: Verdict, value: V, why: &'static str) -> Step<V> {
-        if matches!(verdict, Verdict::Fresh | Verdict::Ahead) {
+    fn serve(&self, found: Found<V>, source: Source) -> Step<V> {
+        if source == Source::Fresh {
             self.core.counters.count(Event::Hit);
         } else {
             self.core.counters.count(Event::StaleHit);
-            events::served_stale(self.subject(&|| self.key()), why);
+            events::served_stale(self.subject(&|| self.key()), source);
         }
-        Step::Serve(value)
+        Step::Serve(found.served(source))
     }
 
     /// Whose events these are.
@@ -321,7 +321,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         match ended {
             Ended::Promoted(lead) => Waited::Compute(lead),
             Ended::With(Outcome::Value(value)) => {
-                value.downcast_ref::<V>().map_or(Waited::Alone, |value| Waited::Result(Ok(value.clone())))
+                let served = |value: &V| Served { value: value.clone(), source: Source::Coalesced, stamp: None };
+                value.downcast_ref::<V>().map_or(Waited::Alone, |value| Waited::Result(Ok(served(value))))
             }
             Ended::With(Outcome::Error(error)) => {
                 share.and_then(|share| share.restore(&error)).map_or(Waited::Alone, |error| Waited::Result(Err(error)))
@@ -338,7 +339,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         why: Why,
         share: Option<Share<E>>,
         compute: impl FnOnce() -> Result<V, E>,
-    ) -> Result<V, E> {
+    ) -> Result<Served<V>, E> {
         let begun = self.core.now();
         let result = reentrance::run(lead.flight(), compute);
         self.settle(lead, why, share, begun, result)
@@ -350,7 +351,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         why: Why,
         share: Option<Share<E>>,
         compute: impl FnOnce() -> F,
-    ) -> Result<V, E>
+    ) -> Result<Served<V>, E>
     where
         F: Future<Output = Result<V, E>>,
     {
@@ -367,7 +368,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         share: Option<Share<E>>,
         begun: Nanos,
         result: Result<Result<V, E>, reentrance::Payload>,
-    ) -> Result<V, E> {
+    ) -> Result<Served<V>, E> {
         let counters = &self.core.counters;
         let key = || self.key();
         let subject = self.subject(&key);
@@ -391,7 +392,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     self.store(&lead, &value, made);
                 }
                 lead.finish(|| Outcome::Value(Arc::new(value.clone())));
-                Ok(value)
+                Ok(Served { value, source: Source::Computed, stamp: made.map(|made| made.stamp) })
             }
             Ok((Err(error), _)) => {
                 counters.count(Event::CreationFailure);
@@ -399,7 +400,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 events::failed(subject, Duration::from_nanos(cost), cover.is_some());
                 match (cover, share) {
                     (Some(old), _) => {
-                        lead.finish(|| Outcome::Value(Arc::new(old.clone())));
+                        lead.finish(|| Outcome::Value(Arc::new(old.value.clone())));
                         // Who asked for a new value is told that there is none.
                         if why == Why::Refresh { Err(error) } else { Ok(old) }
                     }
@@ -423,13 +424,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The old value in place of an error, where the settings allow it; the next attempt then waits.
-    fn cover(&self, why: Why) -> Option<V> {
+    fn cover(&self, why: Why) -> Option<Served<V>> {
         let at = self.circumstances();
-        let (verdict, value, covers) = self.found(&at);
-        let still_fresh = why == Why::Ahead && matches!(verdict, Verdict::Fresh | Verdict::Ahead);
-        let value = value.filter(|_| covers || still_fresh)?;
+        let found = self.near.read(&self.key.arguments, true)?;
+        let is_fresh = matches!(found.judge(&at), Verdict::Fresh | Verdict::Ahead);
+        let covers = found.covers_failure(&at) || is_fresh && why == Why::Ahead;
+        covers.then_some(())?;
         self.core.backoff.failed(&self.key, at.now, at.timing.retry_after.unwrap_or(RETRY_AFTER));
-        Some(value)
+        Some(found.served(if is_fresh { Source::Fresh } else { Source::StaleOnError }))
     }
 
     /// What is known of a value made now; `None` where its ttl is zero.

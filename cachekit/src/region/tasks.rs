@@ -71,7 +71,7 @@ impl Region {
         F: Future<Output = Result<T, E>>,
     {
         match self.entry::<T>(&key.into(), Policy::default()) {
-            Ok(call) => call.run_async(None, create).await,
+            Ok(call) => call.run_async(None, create).await.map(|served| served.value),
             Err(_) => create().await,
         }
     }
