@@ -12,10 +12,11 @@ use std::time::Duration;
 pub use inventory;
 
 use crate::companion::CachedFn;
-pub use crate::companion::{Annotated, FnInfo, Function, RegionRef};
+pub use crate::companion::{Annotated, Function};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
 use crate::fetched::Fetched;
+pub use crate::info::{FnInfo, RegionRef};
 use crate::key::Key;
 pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};

@@ -11,7 +11,7 @@ use crate::companion::Value;
 use crate::error::Error;
 use crate::freshness::Verdict;
 use crate::key::Key;
-use crate::region::read_through::Call;
+use crate::region::call::Call;
 
 /// One entry of an annotated function, from its companion `entry`.
 ///

@@ -190,6 +190,7 @@ fn fetch_tells_where_a_value_came_from() -> Result<(), Error> {
     let told = |fetched: Result<cachekit::Fetched<u64>, _>| {
         fetched.map(|fetched| (fetched.source(), fetched.age(), fetched.ttl_left()))
     };
+    assert_eq!(load(1, &open, true), Err("down"));
     assert_eq!(told(load::fetch(1, &open, true)), Err("down"));
     assert_eq!(told(load::fetch(1, &open, false)), Ok((Source::Computed, Duration::ZERO, Some(TTL))));
     clock.advance(TTL / 2);

@@ -9,7 +9,7 @@ mod implementation;
 
 pub(crate) use self::implementation::{coalesced, created, evicted, failed, invalidated, served_stale};
 
-use crate::companion::FnInfo;
+use crate::info::FnInfo;
 use crate::key::Key;
 
 /// Whose event it is.

@@ -5,6 +5,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod builder;
+pub(crate) mod call;
 pub(crate) mod core;
 pub(crate) mod hand;
 pub(crate) mod invalidation;
@@ -22,13 +23,14 @@ pub use self::builder::RegionBuilder;
 pub use self::invalidation::Invalidation;
 pub use self::stats::Stats;
 
+use self::call::{Call, Policy};
 use self::core::Core;
 use self::hand::{HandNear, HandTable, hand_bytes};
-use self::read_through::{Call, Policy};
-use crate::companion::{FnInfo, Storable, Value};
+use crate::companion::{Storable, Value};
 use crate::error::{Error, Kind};
 use crate::flight::FlightKey;
 use crate::freshness::Verdict;
+use crate::info::FnInfo;
 use crate::key::{Form, Key, region_text};
 use crate::near::{AnyNear, Near};
 

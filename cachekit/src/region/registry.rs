@@ -11,8 +11,9 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::core::Core;
 use super::{Region, RegionBuilder};
-use crate::companion::{Annotated, FnInfo};
+use crate::companion::Annotated;
 use crate::error::{Error, Kind};
+use crate::info::FnInfo;
 
 /// A region declared with [`regions!`](crate::regions!); everywhere it stands for its [`Region`].
 ///

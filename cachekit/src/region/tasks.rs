@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 
-use super::read_through::Policy;
+use super::call::Policy;
 use super::{Invalidation, Region};
 use crate::companion::{Storable, Value};
 use crate::error::Error;

@@ -1,0 +1,184 @@
+//! One entry of a region, about to be read or written.
+//!
+//! What is done to an entry directly: read it, set it, forget it, store what was computed. The way from a look-up to a
+//! computation is `read_through`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::stats::Event;
+use crate::clock::{Nanos, nanos};
+use crate::events::Subject;
+use crate::flight::{Commit, FlightKey, Lead, reentrance};
+use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
+use crate::info::FnInfo;
+use crate::key::Key;
+use crate::near::eviction::Room;
+use crate::near::{Found, Made, Near};
+
+/// What a function says about its values.
+pub(crate) struct Policy<V> {
+    pub(crate) ttl: Option<fn() -> Duration>,
+    pub(crate) ttl_of: Option<fn(&V) -> Option<Duration>>,
+    pub(crate) timing: Timing,
+    pub(crate) should_cache: Option<fn(&V) -> bool>,
+}
+
+impl<V> Clone for Policy<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Policy<V> {}
+
+impl<V> Default for Policy<V> {
+    fn default() -> Self {
+        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None }
+    }
+}
+
+/// One entry of a region, about to be read or written.
+pub(crate) struct Call<V> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) near: Arc<dyn Near<V>>,
+    pub(crate) key: FlightKey,
+    pub(crate) policy: Policy<V>,
+    /// The function; `None` for an entry made by hand.
+    pub(crate) info: Option<&'static FnInfo>,
+}
+
+impl<V> Call<V> {
+    /// The key, as the user writes it.
+    pub(crate) fn key(&self) -> Key {
+        match self.info {
+            Some(info) => info.key(&self.core, &self.key.arguments),
+            None => super::hand::hand_key(&self.key.arguments),
+        }
+    }
+}
+
+impl<V> fmt::Debug for Call<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.key()).finish()
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Call<V> {
+    /// The value, if it is fresh.
+    pub(crate) fn get(&self) -> Option<V> {
+        let found = self.near.read(&self.key.arguments, true);
+        let fresh = found.filter(|found| matches!(found.judge(&self.circumstances()), Verdict::Fresh | Verdict::Ahead));
+        self.core.counters.count(if fresh.is_some() { Event::Hit } else { Event::Miss });
+        fresh.map(|found| found.value)
+    }
+
+    /// The entry as it is; nothing is counted.
+    pub(crate) fn peek(&self) -> Option<(Found<V>, Verdict, Nanos)> {
+        let found = self.near.read(&self.key.arguments, false)?;
+        let at = self.circumstances();
+        let verdict = found.judge(&at);
+        (verdict != Verdict::Missing).then_some((found, verdict, at.now))
+    }
+
+    /// Stores a value in place of what is there or is being computed.
+    pub(crate) fn set(&self, value: V) {
+        let made = self.made(&value, self.core.epoch(), 0).filter(|_| !self.core.is_off());
+        let Some(made) = made else {
+            return self.invalidate();
+        };
+        let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
+        let mut value = Some(value);
+        self.near.pinned(&mut |table| {
+            flights.overtake(&self.key, || table.replace(arguments, &mut value, made, &|| self.core.reclaim()));
+        });
+        self.core.backoff.forget(&self.key);
+        let Some(room) = self.room(value.is_some()) else { return };
+        self.near.pinned(&mut |table| {
+            let added = value
+                .take()
+                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, made, room.ticket())));
+            self.core.settle(room, added);
+        });
+    }
+
+    /// Forgets the entry; what is being computed is not stored.
+    pub(crate) fn invalidate(&self) {
+        super::invalidation::forget(&self.core, self.near.any(), &self.key);
+    }
+
+    /// Marks the entry as expired; what is being computed is not stored.
+    pub(crate) fn expire(&self) {
+        super::invalidation::expire(&self.core, self.near.any(), &self.key);
+    }
+
+    /// Whether somebody in this process computes the entry.
+    pub(crate) fn is_computing(&self) -> bool {
+        self.core.flights.is_computing(&self.key)
+    }
+
+    /// What a verdict on the entry depends on, now.
+    pub(crate) fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            epoch: self.core.epoch(),
+            now: self.core.now(),
+            timing: self.core.timing(self.policy.timing),
+            random: fastrand::f64(),
+        }
+    }
+
+    /// Whose events these are.
+    pub(super) fn subject<'a>(&'a self, key: &'a dyn Fn() -> Key) -> Subject<'a> {
+        Subject { region: &self.core.name, function: self.info, key }
+    }
+
+    /// What is known of a value made now; `None` where its ttl is zero.
+    pub(super) fn made(&self, value: &V, epoch: Epoch, cost: Nanos) -> Option<Made> {
+        let timing = self.core.timing(self.policy.timing);
+        let own = self.policy.ttl_of.and_then(|ttl_of| ttl_of(value));
+        let ttl = own.map_or_else(|| self.core.ttl(self.policy.ttl), nanos);
+        let ttl = timing.jittered(ttl, fastrand::f64());
+        let stamp = Stamp { created: self.core.now(), ttl, cost, epoch };
+        (ttl > 0).then(|| Made { stamp, attention_from: stamp.attention_from(&timing) })
+    }
+
+    pub(super) fn store(&self, lead: &Lead, value: &V, made: Made) {
+        if self.core.epoch() != made.stamp.epoch {
+            return;
+        }
+        let _leading = reentrance::Leading::storing(lead.flight());
+        self.core.backoff.forget(&self.key);
+        let arguments = &*self.key.arguments;
+        let mut value = Some(value.clone());
+        let mut commit = Commit::Declined;
+        self.near.pinned(&mut |table| {
+            let mut present = false;
+            table.look(arguments, &self.circumstances(), &mut |_, _| present = true);
+            if present {
+                commit = lead.commit(|| {
+                    table.replace(arguments, &mut value, made, &|| self.core.reclaim());
+                    value.is_none()
+                });
+            }
+        });
+        let Some(room) = self.room(commit == Commit::Declined) else { return };
+        self.near.pinned(&mut |table| {
+            let mut added = None;
+            lead.commit(|| {
+                added = value.take().and_then(|value| table.insert(arguments, value, made, room.ticket()));
+                true
+            });
+            self.core.settle(room, added);
+        });
+    }
+
+    /// Room for a new entry, if one is needed.
+    fn room(&self, needed: bool) -> Option<Room> {
+        if !needed {
+            return None;
+        }
+        self.core.admit(self.key.table, self.near.any().hash(&self.key.arguments)?)
+    }
+}
