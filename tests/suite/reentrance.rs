@@ -1,5 +1,8 @@
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use cachekit::testing::ManualClock;
 use cachekit::{Region, cache_on_arguments, regions};
 
 regions! {
@@ -42,6 +45,40 @@ async fn a_task_that_asks_for_its_own_key_panics_and_names_it() {
     let panic = tokio::spawn(forever(5)).await.unwrap_err().into_panic();
     let message = panic.downcast_ref::<String>().unwrap();
     assert!(message.contains("forever|5"), "{message}");
+}
+
+#[test]
+fn a_clone_that_asks_for_its_own_key_while_it_covers_a_failure_does_no_harm() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    /// Set by a computation that fails, so that the next clone is the one that covers it.
+    static ASKS: AtomicBool = AtomicBool::new(false);
+    const TTL: Duration = Duration::from_secs(60);
+    regions! { static COVERED = Region::builder("covered").ttl(TTL).stale_if_error(TTL * 10); }
+    #[derive(Debug, PartialEq)]
+    struct Asking(u64);
+    impl Clone for Asking {
+        fn clone(&self) -> Self {
+            if ASKS.swap(false, Ordering::SeqCst) {
+                assert_eq!(load(1), Err("down"), "computed without the cache");
+            }
+            Self(self.0)
+        }
+    }
+    #[cache_on_arguments(region = COVERED, in_memory)]
+    fn load(id: u64) -> Result<Asking, &'static str> {
+        if FAILS.load(Ordering::SeqCst) {
+            ASKS.store(true, Ordering::SeqCst);
+            return Err("down");
+        }
+        Ok(Asking(id))
+    }
+
+    let clock = ManualClock::new();
+    COVERED.configure(|r| r.clock(clock.clone())).unwrap();
+    load(1).unwrap();
+    clock.advance(TTL * 3);
+    FAILS.store(true, Ordering::SeqCst);
+    assert_eq!(load(1), Ok(Asking(1)));
 }
 
 #[test]

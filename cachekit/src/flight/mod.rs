@@ -277,13 +277,8 @@ impl Lead {
         self.finished = true;
         let mut state = lock(&self.flight.state);
         state.failures += 1;
-        if state.failures == 1 {
-            state.phase = Phase::Vacant;
-            drop(state);
-        } else {
-            state.phase = Phase::Solo;
-            drop(state);
-        }
+        state.phase = if state.failures == 1 { Phase::Vacant } else { Phase::Solo };
+        drop(state);
         self.flight.changed.notify(usize::MAX);
         self.flights.forget_idle(&self.key, &self.flight);
     }

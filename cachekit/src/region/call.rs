@@ -11,7 +11,7 @@ use super::core::Core;
 use super::stats::Event;
 use crate::clock::{Nanos, nanos};
 use crate::events::Subject;
-use crate::flight::{Commit, FlightKey, Lead, reentrance};
+use crate::flight::{Commit, FlightKey, Lead};
 use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
 use crate::info::FnInfo;
 use crate::key::Key;
@@ -144,11 +144,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         (ttl > 0).then(|| Made { stamp, attention_from: stamp.attention_from(&timing) })
     }
 
+    /// Stores what was computed, if nothing has overtaken it.
     pub(super) fn store(&self, lead: &Lead, value: &V, made: Made) {
         if self.core.epoch() != made.stamp.epoch {
             return;
         }
-        let _leading = reentrance::Leading::storing(lead.flight());
         self.core.backoff.forget(&self.key);
         let arguments = &*self.key.arguments;
         let mut value = Some(value.clone());

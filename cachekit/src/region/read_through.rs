@@ -241,7 +241,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.settle(lead, why, share, begun, result)
     }
 
-    /// Stores what was computed, if nothing has overtaken it, and tells those who wait.
+    /// Stores what was computed, or finds what covers a failure, and tells those who wait.
     fn settle<E>(
         &self,
         lead: Lead,
@@ -250,6 +250,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         begun: Nanos,
         result: Result<Result<V, E>, reentrance::Payload>,
     ) -> Result<Served<V>, E> {
+        // From here on clones and drops of users' values may run, and may ask for this very key.
+        let _leading = reentrance::Leading::storing(lead.flight());
         let counters = &self.core.counters;
         let key = || self.key();
         let subject = self.subject(&key);
