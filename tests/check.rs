@@ -1,6 +1,7 @@
 //! What `check()` finds, in a process of its own, since what it declares is wrong on purpose.
 
 use std::panic::catch_unwind;
+use std::time::Duration;
 
 use cachekit::{Region, cache_on_arguments, regions};
 
@@ -10,6 +11,31 @@ regions! {
     static OTHER_OF_TWO = Region::builder("declared twice");
     static SENSELESS = Region::builder("senseless").capacity(0);
     static FINE_TOO = Region::builder("fine").capacity(0);
+    static CONTRADICTING = Region::builder("contradicting")
+        .jitter(0.1)
+        .stale_while_revalidate(Duration::from_secs(60))
+        .stale_if_error(Duration::from_secs(30))
+        .wait_timeout(Duration::from_secs(60));
+    static UNUSED_PAUSE = Region::builder("unused pause").retry_after(Duration::from_secs(1), Duration::from_secs(2));
+    static AGING = Region::builder("aging").ttl(Duration::from_secs(60)).refresh_ahead(0.9);
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = "fine", refresh_ahead = 0.5)]
+fn never_due(id: u64) -> u64 {
+    id
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = AGING, ttl = "0s", deadline = "1s", wait_timeout = "2s")]
+fn never_stored(id: u64) -> u64 {
+    id
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = AGING, jitter = 0.1, stale_while_revalidate = "1m", stale_if_error = "1h")]
+async fn in_order(id: u64) -> u64 {
+    id
 }
 
 #[cache_on_arguments(region = "nowhere")]
@@ -50,7 +76,7 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     assert!(error.is_check());
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().skip(1).collect();
-    assert_eq!(lines.len(), 7, "{text}");
+    assert_eq!(lines.len(), 14, "{text}");
     let line = |parts: &[&str]| {
         let found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
         assert_eq!(found, 1, "{parts:?} in:\n{text}");
@@ -62,6 +88,13 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     line(&["capacity", "`fine`", "`FINE_TOO` at "]);
     line(&["`senseless`", "`SENSELESS` at ", "check.rs:", ".capacity(1)"]);
     line(&["check::twin|", "namespace"]);
+    line(&["in region `contradicting`", "`jitter`", "`ttl`", "`CONTRADICTING` at "]);
+    line(&["in region `contradicting`", "`stale_while_revalidate` has no effect without a `ttl`"]);
+    line(&["in region `contradicting`", "`stale_if_error` (30s)", "`stale_while_revalidate` (60s)"]);
+    line(&["in region `contradicting`", "`wait_timeout` (60s)", "`deadline` (60s)"]);
+    line(&["in region `unused pause`", "`retry_after`", "`stale_if_error`"]);
+    line(&["check.rs:", "check::never_due`", "`refresh_ahead` has no effect without a `ttl`"]);
+    line(&["check.rs:", "check::never_stored`", "`wait_timeout` (2s)", "`deadline` (1s)"]);
 }
 
 #[test]

@@ -36,6 +36,11 @@ fn text(name: &str, n: u32) -> String {
     format!("{name} {n}")
 }
 
+#[cache_on_arguments(region = TIMED, tags = ["number:{n}", "numbers"])]
+fn with_two_tags(n: u64) -> u64 {
+    n * n
+}
+
 #[cached]
 fn cached_without_ttl(n: u64) -> u64 {
     n * n
@@ -73,6 +78,7 @@ pub(crate) fn contenders() -> Vec<Contender> {
             raw.pin().get(&n).map_or(0, |value| value.wrapping_add(coarse_clock() & 1))
         }),
         contender("cachekit, u64 -> u64, no ttl", without_ttl),
+        contender("cachekit, u64 -> u64, ttl, two tags", with_two_tags),
         contender("cachekit, (&str, u32) -> String, ttl", |n| text(name(n), 7).len() as u64),
         contender("String::clone of that", |n| name(n).to_owned().len() as u64),
         contender("cached 4.1 #[cached], u64 -> u64, no ttl", cached_without_ttl),

@@ -4,6 +4,7 @@
 //! two. Ratios within a run count, not the figures.
 
 mod contenders;
+mod tags;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -30,6 +31,7 @@ fn main() {
         let (one, two) = (median(one), median(two));
         println!("{:<52}{one:>7.1} ns{two:>8.1} ns{:>9.2}", contender.name, two / one);
     }
+    tags::invalidation(rounds);
 }
 
 /// Nanoseconds a call, of the slowest thread.
@@ -50,7 +52,7 @@ fn measure(contender: &Contender, threads: usize, calls: u32) -> f64 {
     })
 }
 
-fn median(times: &mut [f64]) -> f64 {
+pub(crate) fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }

@@ -10,8 +10,10 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Ident, Lit, Path, Token, parenthesized};
 
+use crate::ahead::{self, Ahead};
 use crate::duration::{self, Ttl};
 use crate::errors::Errors;
+use crate::tag::{self, Tag};
 
 /// An option as written: its keyword, to point at, and its value.
 pub(crate) type Given<T> = Option<(Ident, T)>;
@@ -34,8 +36,14 @@ pub(crate) struct Args {
     pub(crate) region: Given<Region>,
     pub(crate) ttl: Given<Ttl>,
     pub(crate) ttl_of: Given<Expr>,
+    pub(crate) stale_while_revalidate: Given<Ttl>,
     pub(crate) stale_if_error: Given<Ttl>,
+    pub(crate) refresh_ahead: Given<Ahead>,
+    pub(crate) background: Given<()>,
     pub(crate) jitter: Given<Expr>,
+    pub(crate) error_ttl: Given<Ttl>,
+    pub(crate) wait_timeout: Given<Ttl>,
+    pub(crate) deadline: Given<Ttl>,
     pub(crate) namespace: Given<Expr>,
     pub(crate) version: Given<Expr>,
     pub(crate) skip: Given<Punctuated<Ident, Token![,]>>,
@@ -43,6 +51,7 @@ pub(crate) struct Args {
     pub(crate) key_generator: Given<Expr>,
     pub(crate) should_cache: Given<Expr>,
     pub(crate) share_error: Given<Expr>,
+    pub(crate) tags: Given<Vec<Tag>>,
     pub(crate) result: Given<bool>,
     pub(crate) in_memory: Given<()>,
     pub(crate) companion: Given<Companion>,
@@ -55,8 +64,14 @@ const KNOWN: &[&str] = &[
     "region",
     "ttl",
     "ttl_of",
+    "stale_while_revalidate",
     "stale_if_error",
+    "refresh_ahead",
+    "background",
     "jitter",
+    "error_ttl",
+    "wait_timeout",
+    "deadline",
     "namespace",
     "version",
     "skip",
@@ -64,6 +79,7 @@ const KNOWN: &[&str] = &[
     "key_generator",
     "should_cache",
     "share_error",
+    "tags",
     "result",
     "in_memory",
     "companion",
@@ -71,16 +87,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Options of the manual that a later version brings.
-const LATER: &[&str] = &[
-    "tags",
-    "stale_while_revalidate",
-    "refresh_ahead",
-    "error_ttl",
-    "wait_timeout",
-    "deadline",
-    "background",
-    "owner",
-];
+const LATER: &[&str] = &["owner"];
 
 impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -117,12 +124,20 @@ impl Args {
                 self.region_is_mentioned = true;
                 set(&mut self.region, &keyword, region(assigned(&keyword, input)?)?, errors);
             }
-            "ttl" => set(&mut self.ttl, &keyword, duration::ttl(assigned(&keyword, input)?)?, errors),
+            "ttl" => set(&mut self.ttl, &keyword, span(&keyword, input)?, errors),
             "ttl_of" => set(&mut self.ttl_of, &keyword, assigned(&keyword, input)?, errors),
-            "stale_if_error" => {
-                set(&mut self.stale_if_error, &keyword, duration::ttl(assigned(&keyword, input)?)?, errors);
+            "stale_while_revalidate" => {
+                set(&mut self.stale_while_revalidate, &keyword, span(&keyword, input)?, errors);
             }
+            "stale_if_error" => set(&mut self.stale_if_error, &keyword, span(&keyword, input)?, errors),
+            "refresh_ahead" => {
+                set(&mut self.refresh_ahead, &keyword, ahead::ahead(assigned(&keyword, input)?)?, errors);
+            }
+            "background" => set(&mut self.background, &keyword, alone(&keyword, input)?, errors),
             "jitter" => set(&mut self.jitter, &keyword, fraction(assigned(&keyword, input)?)?, errors),
+            "error_ttl" => set(&mut self.error_ttl, &keyword, span(&keyword, input)?, errors),
+            "wait_timeout" => set(&mut self.wait_timeout, &keyword, span(&keyword, input)?, errors),
+            "deadline" => set(&mut self.deadline, &keyword, span(&keyword, input)?, errors),
             "namespace" => set(&mut self.namespace, &keyword, text(assigned(&keyword, input)?)?, errors),
             "version" => set(&mut self.version, &keyword, number(assigned(&keyword, input)?)?, errors),
             "skip" => set(&mut self.skip, &keyword, listed(&keyword, input, "skip(db, log)")?, errors),
@@ -130,6 +145,7 @@ impl Args {
             "key_generator" => set(&mut self.key_generator, &keyword, assigned(&keyword, input)?, errors),
             "should_cache" => set(&mut self.should_cache, &keyword, assigned(&keyword, input)?, errors),
             "share_error" => set(&mut self.share_error, &keyword, assigned(&keyword, input)?, errors),
+            "tags" => set(&mut self.tags, &keyword, tag::tags(assigned(&keyword, input)?)?, errors),
             "result" => set(&mut self.result, &keyword, yes_or_no(assigned(&keyword, input)?)?, errors),
             "in_memory" => set(&mut self.in_memory, &keyword, alone(&keyword, input)?, errors),
             "companion" => set(&mut self.companion, &keyword, companion(&keyword, input)?, errors),
@@ -173,6 +189,10 @@ fn nearest(option: &str) -> Option<&'static str> {
 fn assigned(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     equals(keyword, input)?;
     input.parse()
+}
+
+fn span(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Ttl> {
+    duration::ttl(assigned(keyword, input)?)
 }
 
 fn equals(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<()> {

@@ -41,6 +41,11 @@ impl Argument {
     pub(crate) fn is_in(&self, names: &[Ident]) -> bool {
         names.contains(&self.name) || self.bindings.iter().any(|binding| names.contains(binding))
     }
+
+    /// Whether this name, written without `r#`, is the argument's or one that its pattern binds.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        std::iter::once(&self.name).chain(&self.bindings).any(|known| known.unraw() == name)
+    }
 }
 
 /// The arguments in order; a receiver, which `validate` reports, is left out.

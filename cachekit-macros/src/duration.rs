@@ -1,4 +1,4 @@
-//! `ttl = …`: text that is read while compiling, or an expression that is evaluated when the region is set up.
+//! `ttl = …` and other spans of time: text that is read while compiling, or an expression that is evaluated when the region is set up.
 //!
 //! The text is `humantime`'s, as in configuration files.
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use syn::{Expr, ExprLit, Lit};
 
-/// A time to live as written.
+/// A span of time as written.
 pub(crate) enum Ttl {
     Fixed(Duration),
     Expr(Expr),

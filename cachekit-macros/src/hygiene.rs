@@ -65,3 +65,10 @@ pub(crate) fn repeated_ident(ident: &Ident) -> Ident {
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
+
+/// The same name as a local of generated code.
+pub(crate) fn as_local(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(Span::mixed_site().located_at(ident.span()));
+    ident
+}

@@ -8,9 +8,11 @@
 #![forbid(unsafe_code)]
 
 // Parse.
+mod ahead;
 mod args;
 mod duration;
 mod item;
+mod tag;
 
 // Mean.
 mod argument;
@@ -18,6 +20,7 @@ mod lifetimes;
 mod mention;
 mod model;
 mod output;
+mod owning;
 
 // Judge.
 mod errors;
@@ -51,20 +54,21 @@ use proc_macro::TokenStream;
 ///     db.query(id)
 /// }
 ///
-/// load_user(&db, 5);                   // computed once, then from the cache
-/// load_user::get(5)?;                  // Option<User>: never computes
-/// load_user::set(5, user)?;            // the value comes last
-/// load_user::invalidate(5)?;           // forget it
-/// load_user::expire(5)?;               // renewed by the next caller, the others are served the old value
-/// load_user::refresh(&db, 5);          // compute now, and store
-/// load_user::fetch(&db, 5);            // the call, with where the value came from
-/// load_user::original(&db, 5);         // past the cache
-/// load_user::key(5);                   // what a backend knows it by
-/// load_user::entry(5);                 // a handle
+/// load_user(&db, 5);                         // computed once, then from the cache
+/// load_user::get(5)?;                        // Option<User>: never computes
+/// load_user::set(5, user)?;                  // the value comes last
+/// load_user::invalidate(5)?;                 // forget it
+/// load_user::expire(5)?;                     // renewed by the next caller, the others are served the old value
+/// load_user::refresh(&db, 5);                // compute now, and store
+/// load_user::fetch(&db, 5);                  // the call, with where the value came from
+/// load_user::with(|o| o.no_store(), &db, 5); // the call, with options of its own
+/// load_user::original(&db, 5);               // past the cache
+/// load_user::key(5);                         // what a backend knows it by
+/// load_user::entry(5);                       // a handle
 /// ```
 ///
-/// Companions that need only the key take the arguments that form it; `refresh`, `fetch` and `original` take them all.
-/// Those of an `async fn` are `async`, except `key` and `entry`.
+/// Companions that need only the key take the arguments that form it; `refresh`, `fetch`, `with` and `original` take them
+/// all. Those of an `async fn` are `async`, except `key` and `entry`.
 /// The type implements `cachekit::CachedFn`. Documentation links to the function with parentheses, ``[`load_user()`]``,
 /// as the name alone is the type's too.
 ///
@@ -90,8 +94,14 @@ use proc_macro::TokenStream;
 /// | `region = "users"`, `region = PATH` | where values are kept: a region by name, found when the program runs, or the `static` that `regions!` declares, checked by the compiler | required |
 /// | `ttl = "10m"`, `ttl = EXPRESSION` | time to live: text such as `"1h 30s"` or `"250ms"`, read while compiling, or an expression of type `Duration`, evaluated when it is needed | the region's |
 /// | `ttl_of = PATH`, `ttl_of = CLOSURE` | `Fn(&T) -> Duration` or `Fn(&T) -> Option<Duration>`: the time to live of this value; `None` is the function's, `Duration::ZERO` does not keep it | none |
+/// | `stale_while_revalidate = "2m"` | how long past its ttl a value is served at once, while it is renewed in the background | the region's |
 /// | `stale_if_error = "6h"` | how long past its ttl a value is served where the function fails | the region's, or not at all |
+/// | `refresh_ahead = 0.9`, `refresh_ahead = "xfetch"`, `refresh_ahead = EXPRESSION` | a hit after this fraction of the ttl, or at random the more likely the nearer its end, has the value renewed in the background; an expression is of type `f64` or `RefreshAhead` | the region's, or not at all |
+/// | `background` | renewals that the region asks for run in the background too; the two options above imply it | off: one caller renews |
 /// | `jitter = 0.1` | lengthens each ttl by a random fraction up to this | the region's, or 0 |
+/// | `error_ttl = "5s"` | how long an error is returned again without a computation; it is `Clone`, or `share_error` says how to copy it | not at all |
+/// | `wait_timeout = "2s"` | the longest that a caller waits for another's computation; then it is served the old value, or computes for itself | the region's, or no limit |
+/// | `deadline = "30s"` | a computation older than this no longer holds others up: the next caller starts its own | the region's, or 60 s |
 /// | `namespace = "v1"` | text that is part of the key, to tell apart what would otherwise be alike | none |
 /// | `version = 3` | a number that is part of the key: raise it when values change their meaning | the region's, or none |
 /// | `skip(db, log)` | arguments that are no part of the key | none |
@@ -99,12 +109,23 @@ use proc_macro::TokenStream;
 /// | `key_generator = PATH` | `fn(&cachekit::KeyContext<'_>) -> String` that makes the key | the region's, or none |
 /// | `should_cache = PATH`, `should_cache = CLOSURE` | `fn(&T) -> bool`; a value that it rejects is returned and not kept | every value |
 /// | `share_error = PATH`, `share_error = CLOSURE` | `fn(&E) -> E`, for errors that are not `Clone` | `Clone`, if `E` has it |
+/// | `tags = ["user:{id}", "all-users"]` | names under which `invalidate_tag` of the region forgets entries; each may hold arguments that form the key, as `format!` shows them | none |
 /// | `result = true`, `result = false` | whether the return type is a `Result` | by its name |
 /// | `in_memory` | values never leave the process and need no serde | off |
 /// | `companion = Name`, `companion = none` | another name for the type beside the function, or no such type | the function's name |
 /// | `crate = PATH` | where `cachekit` is, for crates that re-export it | `::cachekit` |
 ///
 /// Paths and closures cannot capture anything: they are evaluated apart from any call.
+///
+/// # Renewals in the background
+///
+/// A renewal in the background outlives the call that asks for it, so it works on copies of all arguments, skipped ones
+/// too. An argument `T` is `Clone + Send + 'static`; of a plain reference `&T` a renewal keeps what `T::to_owned` makes:
+/// a `String` for `&str`, a `Vec` for a slice, a clone for most others. Any other borrow, such as `Option<&str>` or
+/// `&mut T`, is an error. The error of a `Result` is `Send + 'static`, and the future of an `async fn` is `Send`.
+///
+/// Where that is too much, leave the three options out and set the region's: then one caller renews, while the others are
+/// served the old value.
 ///
 /// # Other attributes
 ///
@@ -119,6 +140,7 @@ use proc_macro::TokenStream;
 /// * A module, type or trait of the function's name is in the way of its companion: write `companion = Name`.
 /// * A struct named `SearchResult<T>` looks like a `Result`: write `result = false`.
 /// * An error type that hides a lifetime of the arguments (`Oops` for `Oops<'_>`) must show it.
+/// * A tag names arguments, not their fields: with `key(org.id)`, `"org:{org.id}"` is an error.
 #[proc_macro_attribute]
 pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::cache_on_arguments(args.into(), &item.into()).into()

@@ -17,6 +17,8 @@ use crate::item::Item;
 use crate::lifetimes;
 use crate::mention;
 use crate::output::Output;
+use crate::owning::Owning;
+use crate::tag::Tag;
 
 pub(crate) struct Model {
     pub(crate) item: Item,
@@ -79,6 +81,29 @@ impl Model {
                 self.arguments.iter().filter(|argument| argument.is_in(&mentioned)).collect()
             }
         }
+    }
+
+    /// The tags whose arguments there are.
+    pub(crate) fn tags(&self) -> Vec<&Tag> {
+        let arguments = self.key_arguments();
+        let is_known = |name: &String| arguments.iter().any(|argument| argument.has(name));
+        let given = self.args.tags.iter().flat_map(|(_, tags)| tags);
+        given.filter(|tag| tag.names.iter().all(is_known)).collect()
+    }
+
+    /// Whether renewals run in the background.
+    pub(crate) fn is_background(&self) -> bool {
+        let Args { background, stale_while_revalidate, refresh_ahead, .. } = &self.args;
+        background.is_some() || stale_while_revalidate.is_some() || refresh_ahead.is_some()
+    }
+
+    /// How a renewal in the background owns each argument; `None` where there is no such renewal, or can be none.
+    pub(crate) fn owned_arguments(&self) -> Option<Vec<Owning>> {
+        let generics = &self.item.sig.generics;
+        if !self.is_background() || lifetimes::first_borrow(&self.output.ty, generics).is_some() {
+            return None;
+        }
+        self.arguments.iter().map(|argument| Owning::of(&argument.ty, generics).ok()).collect()
     }
 
     /// The names that a key generator sees beside the parts of the key.

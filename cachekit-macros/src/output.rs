@@ -48,6 +48,11 @@ impl Output {
             Value::OkOf(_) => &self.ty,
         }
     }
+
+    /// The part of the declared type that says what the error is: all of it where an alias hides that.
+    pub(crate) fn failed(&self) -> &Type {
+        last_segment(&self.ty).and_then(|segment| types(segment).nth(1)).unwrap_or(&self.ty)
+    }
 }
 
 fn last_segment(ty: &Type) -> Option<&PathSegment> {
@@ -65,8 +70,15 @@ fn is_named_result(segment: &PathSegment) -> bool {
 }
 
 fn first_type(segment: &PathSegment) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
+    types(segment).next()
+}
+
+fn types(segment: &PathSegment) -> impl Iterator<Item = &Type> {
+    let arguments = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    };
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     })

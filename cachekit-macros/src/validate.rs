@@ -7,13 +7,15 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::VisitMut;
-use syn::{FnArg, GenericParam, ReturnType, Safety, Signature, Type, TypeReference};
+use syn::{FnArg, GenericParam, Ident, ReturnType, Safety, Signature, Type, TypeReference};
 
+use crate::args::Args;
 use crate::argument::Argument;
 use crate::attrs;
 use crate::errors::Errors;
 use crate::lifetimes::{self, Borrow};
 use crate::model::Model;
+use crate::owning::Owning;
 
 /// What makes a signature impossible to expand at all.
 pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
@@ -146,27 +148,91 @@ pub(crate) fn options(model: &Model, errors: &mut Errors) {
     {
         errors.at(key, "`key()` names nothing: list the expressions that form the key, such as `key(org.id, page)`");
     }
+    tags(model, errors);
+    background(model, errors);
     for name in args.skip.iter().flat_map(|(_, names)| names) {
         if !model.arguments.iter().any(|argument| argument.answers_to(name)) {
-            errors.at(name, format_args!("there is no argument `{name}`: {}", there_are(&model.arguments)));
+            let written = model.arguments.iter().filter_map(Argument::written_name);
+            let names = one_of(written, "this function has none that `skip` can name");
+            errors.at(name, format_args!("there is no argument `{name}`: {names}"));
         }
     }
-    if let Some((share_error, _)) = &args.share_error
-        && !model.output.is_result
-    {
-        errors.at(share_error, "`share_error` is for functions that return a `Result`: remove it, or write `result = true` if the type is an alias of one");
+    if !model.output.is_result {
+        let share_error = args.share_error.as_ref().map(|(keyword, _)| keyword);
+        let error_ttl = args.error_ttl.as_ref().map(|(keyword, _)| keyword);
+        for keyword in share_error.into_iter().chain(error_ttl) {
+            errors.at(keyword, format_args!("`{keyword}` is for functions that return a `Result`: remove it, or write `result = true` if the type is an alias of one"));
+        }
     }
     if let (Some((result, true)), ReturnType::Default) = (&args.result, &model.item.sig.output) {
         errors.at(result, "this function returns nothing, so there is no `Result`: remove `result = true`");
     }
 }
 
-fn there_are(arguments: &[Argument]) -> String {
-    let names: Vec<String> =
-        arguments.iter().filter_map(Argument::written_name).map(|name| format!("`{name}`")).collect();
-    if names.is_empty() {
-        "this function has none that `skip` can name".to_owned()
-    } else {
-        format!("write one of {}", names.join(", "))
+/// Tags are made of what companions such as `set` know too: of what forms the key.
+fn tags(model: &Model, errors: &mut Errors) {
+    let arguments = model.key_arguments();
+    for tag in model.args.tags.iter().flat_map(|(_, tags)| tags) {
+        let is_unknown = |name: &&String| !arguments.iter().any(|argument| argument.has(name));
+        for name in tag.names.iter().filter(is_unknown) {
+            let known = arguments.iter().flat_map(|argument| &argument.bindings);
+            let names = one_of(known, "no argument forms the key");
+            if model.arguments.iter().any(|argument| argument.has(name)) {
+                errors.at(
+                    &tag.text,
+                    format_args!(
+                        "`{name}` is no part of the key, so `set` and `entry` could not know the tag: {names}"
+                    ),
+                );
+            } else {
+                errors.at(&tag.text, format_args!("there is no argument `{name}`: {names}"));
+            }
+        }
     }
+}
+
+/// A renewal in the background outlives the call, so it owns its arguments and its error.
+fn background(model: &Model, errors: &mut Errors) {
+    let generics = &model.item.sig.generics;
+    // Of a value that borrows there is a message already.
+    let is_of_error = model.output.is_result && lifetimes::first_borrow(model.output.kept(), generics).is_none();
+    let error = lifetimes::first_borrow(&model.output.ty, generics).filter(|_| is_of_error);
+    if let (Some(borrow), Some((error_ttl, _))) = (&error, &model.args.error_ttl) {
+        errors.at(borrow, format_args!("`{error_ttl}` keeps the error for later callers, so it cannot borrow: return an error without a lifetime"));
+    }
+    if !model.is_background() {
+        return;
+    }
+    for argument in &model.arguments {
+        if Owning::of(&argument.ty, generics).is_err() {
+            let name = argument.written_name().map_or("this argument".to_owned(), |name| format!("`{name}`"));
+            errors.at(&argument.ty, format_args!("{name} borrows, and a renewal in the background outlives the call: take an owned type, or a plain reference such as `&str`; or {}", in_the_foreground(model)));
+        }
+    }
+    if let Some(borrow) = error
+        && model.args.error_ttl.is_none()
+    {
+        errors.at(borrow, format_args!("the error borrows, and a renewal in the background outlives the call: return an error without a lifetime; or {}", in_the_foreground(model)));
+    }
+}
+
+/// What to write so that nothing runs in the background.
+fn in_the_foreground(model: &Model) -> String {
+    let Args { background, stale_while_revalidate, refresh_ahead, .. } = &model.args;
+    let settings = [
+        stale_while_revalidate.as_ref().map(|(keyword, _)| keyword),
+        refresh_ahead.as_ref().map(|(keyword, _)| keyword),
+    ];
+    let to_the_region: Vec<String> = settings.into_iter().flatten().map(|keyword| format!("`{keyword}`")).collect();
+    let ways = [
+        background.as_ref().map(|_| "remove `background`".to_owned()),
+        (!to_the_region.is_empty()).then(|| format!("leave {} to the region", to_the_region.join(" and "))),
+    ];
+    let ways: Vec<String> = ways.into_iter().flatten().collect();
+    format!("{}: then one caller renews while the others are served the old value", ways.join(" and "))
+}
+
+fn one_of<'a>(names: impl Iterator<Item = &'a Ident>, none: &str) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { none.to_owned() } else { format!("write one of {}", names.join(", ")) }
 }

@@ -4,6 +4,7 @@
 //! Each function is a companion or the body of an annotated function; a hit is looked for here, so that it is inlined
 //! into the caller, and everything else is one call away.
 
+use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -22,8 +23,12 @@ pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};
 pub use crate::key::writer::KeyWriter;
 pub use crate::near::argkey::{Fit, Width, word_count as words};
+use crate::options::CallOptions;
+use crate::region::call::Call;
 pub use crate::region::registry::Declared;
 pub use crate::region::share::Share;
+pub use crate::region::work::{Owned, OwnedTask, Work};
+pub use crate::tags::TagNames;
 
 /// The width of a part of a key; without a limit for a type that is no part of one, so that the message about that comes
 /// from one place only.
@@ -110,128 +115,181 @@ impl<T, E> ResultLike for Result<T, E> {
     type Error = E;
 }
 
-fn infallible<T>(result: Result<T, Infallible>) -> T {
+/// What a function returns that is no `Result`.
+#[inline]
+pub fn infallible<T>(result: Result<T, Infallible>) -> T {
     match result {
         Ok(value) => value,
         Err(never) => match never {},
     }
 }
 
+/// An argument that a background renewal keeps a copy of.
+#[diagnostic::on_unimplemented(
+    message = "a background renewal cannot own a `{Self}`",
+    label = "cannot be owned",
+    note = "a renewal in the background outlives the call, so it works on copies of the arguments: `Clone + Send + 'static`; `skip` does not help here, as the body needs every argument"
+)]
+pub trait Keep: Clone + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + 'static> Keep for T {}
+
+/// A copy for a background renewal.
 #[inline]
-pub fn call<F: CachedFn>(key: KeyWriter, compute: impl FnOnce() -> F::Value) -> F::Value {
-    infallible(call_result::<F, Infallible>(key, None, || Ok(compute())))
+pub fn keep<T: Keep>(argument: &T) -> T {
+    argument.clone()
 }
 
+/// What an argument refers to, which a background renewal keeps a copy of.
+#[diagnostic::on_unimplemented(
+    message = "a background renewal cannot own a `{Self}`",
+    label = "cannot be owned",
+    note = "a renewal in the background outlives the call, so it works on copies of what the arguments refer to: `Clone + Send + 'static`, or `ToOwned`; an `Arc` in place of the reference is such a copy"
+)]
+pub trait KeepReferent {
+    fn kept(&self) -> Box<dyn Borrow<Self> + Send>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToOwned<Owned: Send + 'static> + ?Sized> KeepReferent for T {
+    fn kept(&self) -> Box<dyn Borrow<Self> + Send> {
+        Box::new(self.to_owned())
+    }
+}
+
+/// A copy of a referent for a background renewal.
+///
+/// Boxed, so that no type behind it has to be named: a referent without such a copy is told so once.
+pub fn keep_referent<T: KeepReferent + ?Sized>(argument: &T) -> Box<dyn Borrow<T> + Send> {
+    argument.kept()
+}
+
+/// An error that is remembered for later callers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be remembered",
+    label = "`error_ttl` gives this error to more than one caller",
+    note = "derive `Clone` (`Clone + Send + Sync + 'static` is needed), or say how to copy it: `share_error = |error| …`"
+)]
+pub trait Remembered: Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Clone + Send + Sync + 'static> Remembered for E {}
+
+/// How a remembered error reaches later callers, unless `share_error` says it.
 #[inline]
-pub fn call_result<F: CachedFn, E>(
+#[must_use]
+pub fn share_remembered<E: Remembered>() -> Option<Share<E>> {
+    Some(Share::by_clone())
+}
+
+type SyncWork<F, E, A, B> = Work<<F as CachedFn>::Value, E, A, B, Owned<<F as CachedFn>::Value, E>>;
+type AsyncWork<F, E, A, B> = Work<<F as CachedFn>::Value, E, A, B, OwnedTask<<F as CachedFn>::Value, E>>;
+
+#[inline]
+pub fn call<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
     key: KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> Result<F::Value, E>,
+    work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
     match F::function().hit(&key) {
         Some(value) => Ok(value),
-        None => miss::<F, E>(&key, share, compute),
+        None => miss::<F, E, A, B>(&key, share, work),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn miss<F: CachedFn, E>(
+fn miss<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
     key: &KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> Result<F::Value, E>,
+    work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(key).run(share, compute).map(|served| served.value)
+    F::function().expect_call(key).run(share, work).map(|served| served.value)
 }
 
 #[inline]
-pub async fn call_async<F: CachedFn, T: Future<Output = F::Value>>(
-    key: KeyWriter,
-    compute: impl FnOnce() -> T,
-) -> F::Value {
-    if let Some(value) = F::function().hit(&key) {
-        return value;
-    }
-    let call = F::function().expect_call(&key);
-    // Boxed, so that the future of a hit is small.
-    infallible(Box::pin(async move { call.run_async(None, || async { Ok(compute().await) }).await }).await).value
-}
-
-#[inline]
-pub async fn call_result_async<F: CachedFn, E, T: Future<Output = Result<F::Value, E>>>(
+pub async fn call_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
     key: KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> T,
+    work: AsyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
     if let Some(value) = F::function().hit(&key) {
         return Ok(value);
     }
     let call = F::function().expect_call(&key);
-    Box::pin(async move { call.run_async(share, compute).await }).await.map(|served| served.value)
+    // Boxed, so that the future of a hit is small.
+    Box::pin(async move { call.run_async(share, work).await }).await.map(|served| served.value)
 }
 
-pub fn fetch<F: CachedFn>(key: KeyWriter, compute: impl FnOnce() -> F::Value) -> Fetched<F::Value> {
-    infallible(fetch_result::<F, Infallible>(key, None, || Ok(compute())))
-}
-
-pub fn fetch_result<F: CachedFn, E>(
+pub fn fetch<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
     key: KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> Result<F::Value, E>,
+    work: SyncWork<F, E, A, B>,
 ) -> Result<Fetched<F::Value>, E> {
     let call = F::function().expect_call(&key);
-    call.run(share, compute).map(|served| Fetched::new(served, call.core.now()))
+    call.run(share, work).map(|served| Fetched::new(served, call.core.now()))
 }
 
-pub async fn fetch_async<F: CachedFn, T: Future<Output = F::Value>>(
-    key: KeyWriter,
-    compute: impl FnOnce() -> T,
-) -> Fetched<F::Value> {
-    infallible(fetch_result_async::<F, Infallible, _>(key, None, || async { Ok(compute().await) }).await)
-}
-
-pub async fn fetch_result_async<F: CachedFn, E, T: Future<Output = Result<F::Value, E>>>(
+pub async fn fetch_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
     key: KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> T,
+    work: AsyncWork<F, E, A, B>,
 ) -> Result<Fetched<F::Value>, E> {
     let call = F::function().expect_call(&key);
-    call.run_async(share, compute).await.map(|served| Fetched::new(served, call.core.now()))
+    call.run_async(share, work).await.map(|served| Fetched::new(served, call.core.now()))
 }
 
-pub fn refresh<F: CachedFn>(key: KeyWriter, compute: impl FnOnce() -> F::Value) -> F::Value {
-    infallible(refresh_result::<F, Infallible>(key, None, || Ok(compute())))
-}
-
-pub fn refresh_result<F: CachedFn, E>(
+pub fn with<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    options: impl FnOnce(CallOptions) -> CallOptions,
     key: KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> Result<F::Value, E>,
+    work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(&key).refresh(share, compute)
+    let mut call = F::function().expect_call(&key);
+    call.options = options(CallOptions::default());
+    if call.options.reads { call.run(share, work).map(|served| served.value) } else { call.refresh(share, work) }
 }
 
-pub async fn refresh_async<F: CachedFn, T: Future<Output = F::Value>>(
-    key: KeyWriter,
-    compute: impl FnOnce() -> T,
-) -> F::Value {
-    infallible(refresh_result_async::<F, Infallible, _>(key, None, || async { Ok(compute().await) }).await)
-}
-
-pub async fn refresh_result_async<F: CachedFn, E, T: Future<Output = Result<F::Value, E>>>(
+pub async fn with_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+    options: impl FnOnce(CallOptions) -> CallOptions,
     key: KeyWriter,
     share: Option<Share<E>>,
-    compute: impl FnOnce() -> T,
+    work: AsyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(&key).refresh_async(share, compute).await
+    let mut call = F::function().expect_call(&key);
+    call.options = options(CallOptions::default());
+    if call.options.reads {
+        call.run_async(share, work).await.map(|served| served.value)
+    } else {
+        call.refresh_async(share, work).await
+    }
+}
+
+pub fn refresh<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    key: KeyWriter,
+    share: Option<Share<E>>,
+    work: SyncWork<F, E, A, B>,
+) -> Result<F::Value, E> {
+    F::function().expect_call(&key).refresh(share, work)
+}
+
+pub async fn refresh_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+    key: KeyWriter,
+    share: Option<Share<E>>,
+    work: AsyncWork<F, E, A, B>,
+) -> Result<F::Value, E> {
+    F::function().expect_call(&key).refresh_async(share, work).await
 }
 
 pub fn get<F: CachedFn>(key: KeyWriter) -> Result<Option<F::Value>, Error> {
     Ok(F::function().call(&key)?.get())
 }
 
-pub fn set<F: CachedFn>(key: KeyWriter, value: F::Value) -> Result<(), Error> {
-    F::function().call(&key)?.set(value);
+pub fn set<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
+    let mut call = F::function().call(&key)?;
+    call.tags = tags;
+    call.set(value);
     Ok(())
 }
 
@@ -253,8 +311,8 @@ pub async fn get_async<F: CachedFn>(key: KeyWriter) -> Result<Option<F::Value>, 
 }
 
 #[allow(clippy::unused_async)]
-pub async fn set_async<F: CachedFn>(key: KeyWriter, value: F::Value) -> Result<(), Error> {
-    set::<F>(key, value)
+pub async fn set_async<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
+    set::<F>(key, tags, value)
 }
 
 #[allow(clippy::unused_async)]
@@ -268,16 +326,22 @@ pub async fn expire_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
 }
 
 #[must_use]
-pub fn key<F: CachedFn>(key: KeyWriter) -> Key {
-    F::function().key(&key).made_by(Annotated::of::<F>())
+pub fn key<F: CachedFn>(key: KeyWriter, tags: TagNames) -> Key {
+    F::function().key(&key).made_by(Annotated::of::<F>(), tags)
 }
 
 #[must_use]
-pub fn entry<F: CachedFn>(key: KeyWriter) -> Entry<F::Value> {
-    Entry::new(F::function().expect_call(&key))
+pub fn entry<F: CachedFn>(key: KeyWriter, tags: TagNames) -> Entry<F::Value> {
+    Entry::new(tagged_call::<F>(&key, tags))
 }
 
 #[must_use]
-pub fn entry_async<F: CachedFn>(key: KeyWriter) -> AsyncEntry<F::Value> {
-    AsyncEntry::new(F::function().expect_call(&key))
+pub fn entry_async<F: CachedFn>(key: KeyWriter, tags: TagNames) -> AsyncEntry<F::Value> {
+    AsyncEntry::new(tagged_call::<F>(&key, tags))
+}
+
+fn tagged_call<F: CachedFn>(key: &KeyWriter, tags: TagNames) -> Call<F::Value> {
+    let mut call = F::function().expect_call(key);
+    call.tags = tags;
+    call
 }

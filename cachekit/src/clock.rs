@@ -5,7 +5,10 @@
 //! no invalidation depends on them.
 
 use std::fmt;
+use std::task::{Context, Waker};
 use std::time::Duration;
+
+use futures_timer::Delay;
 
 /// A source of monotonic time.
 ///
@@ -32,6 +35,54 @@ use std::time::Duration;
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time since a fixed origin; never less than it was.
     fn now(&self) -> Duration;
+
+    /// Wakes once when [`now`](Self::now) has reached `at`, unless the alarm is dropped before.
+    ///
+    /// It may wake early: who is woken looks at the clock, and asks again. Limits of waiting (`wait_timeout`, `deadline`)
+    /// depend on it. As provided it waits by the system's time, which is right for every clock that goes as fast as that.
+    fn wake_at(&self, at: Duration, waker: &Waker) -> Alarm {
+        Alarm::after(at.saturating_sub(self.now()), waker)
+    }
+}
+
+/// A call to wake somebody, from [`Clock::wake_at`]; dropped, it is off.
+pub struct Alarm(#[expect(dead_code, reason = "it is kept for its drop")] Box<dyn Send + Sync>);
+
+impl Alarm {
+    /// An alarm of a clock of one's own; to drop `guard` cancels it.
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self(Box::new(guard))
+    }
+
+    /// An alarm by the system's time.
+    #[must_use]
+    pub fn after(span: Duration, waker: &Waker) -> Self {
+        // The clock that is asked may tick coarsely: behind its next tick it will have moved.
+        let mut delay = Delay::new(span.max(TICK));
+        if std::future::Future::poll(std::pin::Pin::new(&mut delay), &mut Context::from_waker(waker)).is_ready() {
+            waker.wake_by_ref();
+        }
+        Self::new(delay)
+    }
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alarm")
+    }
+}
+
+/// The shortest time after which a coarse clock is looked at again.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The coarse clock of the system, as a [`Clock`].
+#[derive(Debug)]
+pub(crate) struct System;
+
+impl Clock for System {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(coarse())
+    }
 }
 
 /// A point in time or a span of it, in nanoseconds; [`NEVER`] is later than all others.

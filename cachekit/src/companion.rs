@@ -17,10 +17,12 @@ use crate::key::writer::KeyWriter;
 use crate::near::AnyNear;
 use crate::near::argkey::ArgKey;
 use crate::near::table::Table;
+use crate::options::CallOptions;
 use crate::region::Region;
 use crate::region::call::{Call, Policy};
 use crate::region::core::Core;
 use crate::region::stats::Event;
+use crate::tags::TagNames;
 
 /// A value that a cache can keep: `Clone + Send + Sync + 'static`.
 #[diagnostic::on_unimplemented(
@@ -153,6 +155,7 @@ impl<V, K> Function<V, K> {
     #[must_use]
     pub const fn ttl_of(mut self, ttl_of: fn(&V) -> Option<Duration>) -> Self {
         self.ttl_of = Some(ttl_of);
+        self.info = self.info.with_ttl_of_values();
         self
     }
 
@@ -174,7 +177,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
         Some(value)
     }
 
-    fn attach(&self) -> Result<&Attached<V, K>, Error> {
+    fn attach(&'static self) -> Result<&'static Attached<V, K>, Error> {
         if let Some(attached) = self.attached.get() {
             return Ok(attached);
         }
@@ -184,7 +187,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
             let core = Arc::clone(region.core());
             let table = Arc::new(Table::new());
             let any: Arc<dyn AnyNear> = table.clone();
-            let number = core.attach(Arc::downgrade(&any));
+            let number = core.attach(Arc::downgrade(&any), Some(&self.info));
             Attached { region, core, table, number }
         }))
     }
@@ -197,6 +200,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
             ttl_of: self.ttl_of,
             timing: self.info.timing(),
             should_cache: self.should_cache,
+            error_ttl: self.info.own_error_ttl(),
         };
         let arguments = key.to_bytes();
         if let Some(text) = self.info.generated(&attached.core, &arguments) {
@@ -207,6 +211,8 @@ impl<V: Value, K: ArgKey> Function<V, K> {
             near: attached.table.clone(),
             key: FlightKey { table: attached.number, arguments },
             policy,
+            tags: TagNames::default(),
+            options: CallOptions::default(),
             info: Some(&self.info),
         })
     }

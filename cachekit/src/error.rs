@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     AlreadyConfigured,
     Type,
     Settings,
+    Untagged,
     Check,
 }
 
@@ -57,6 +58,12 @@ impl Error {
     #[must_use]
     pub fn is_settings(&self) -> bool {
         self.0.kind == Kind::Settings
+    }
+
+    /// The key is the text of an entry whose function has tags, which a text does not tell.
+    #[must_use]
+    pub fn is_untagged(&self) -> bool {
+        self.0.kind == Kind::Untagged
     }
 
     /// [`check`](crate::check) found something; the message lists all of it.

@@ -14,6 +14,9 @@ use crate::clock::{NEVER, Nanos, nanos};
 /// The longest that a value is kept past its ttl for those who meet a running computation: 5 minutes.
 const LONGEST_GRACE: Nanos = 300_000_000_000;
 
+/// How long a computation may hold the others up where nothing else is said.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
 /// The invalidations of a region: the upper half counts the hard ones, the lower half the soft ones.
 ///
 /// An entry remembers the epoch that stood when its computation began, and counts only while it still stands.
@@ -47,7 +50,7 @@ impl From<f64> for RefreshAhead {
     }
 }
 
-/// How stale a value may be, as far as a region or a function says so.
+/// How stale a value may be, and how long callers wait, as far as a region or a function says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Timing {
     pub(crate) stale_while_revalidate: Option<Duration>,
@@ -56,6 +59,10 @@ pub(crate) struct Timing {
     pub(crate) jitter: Option<f64>,
     /// The pause after a first failure, and the longest.
     pub(crate) retry_after: Option<(Duration, Duration)>,
+    /// How long a caller waits for another's computation.
+    pub(crate) wait_timeout: Option<Duration>,
+    /// How long a computation may hold the others up.
+    pub(crate) deadline: Option<Duration>,
 }
 
 impl Timing {
@@ -67,7 +74,13 @@ impl Timing {
             refresh_ahead: self.refresh_ahead.or(region.refresh_ahead),
             jitter: self.jitter.or(region.jitter),
             retry_after: self.retry_after.or(region.retry_after),
+            wait_timeout: self.wait_timeout.or(region.wait_timeout),
+            deadline: self.deadline.or(region.deadline),
         }
+    }
+
+    pub(crate) fn deadline(&self) -> Nanos {
+        nanos(self.deadline.unwrap_or(DEADLINE))
     }
 
     /// The ttl lengthened by the fraction `random` of the jitter.
@@ -90,9 +103,71 @@ impl Timing {
             (.., Some((first, longest))) if first > longest => Some(format!(
                 "`retry_after` begins with {first:?}, which is longer than its longest pause, {longest:?}"
             )),
+            _ if self.deadline == Some(Duration::ZERO) => Some(
+                "`deadline` is 0, so that nobody would ever wait: write a longer one, or `wait_timeout`".to_owned(),
+            ),
             _ => None,
         }
     }
+}
+
+impl Timing {
+    /// What is said that contradicts something else, or has no effect, with what to write; it works as the text says.
+    ///
+    /// `ttl` is the time to live that values have, as far as one is known for all of them.
+    pub(crate) fn misfits(&self, ttl: Ttl) -> Vec<String> {
+        let mut misfits = Vec::new();
+        let of_the_ttl = [
+            ("stale_while_revalidate", self.stale_while_revalidate.is_some()),
+            ("refresh_ahead", self.refresh_ahead.is_some()),
+            ("jitter", self.jitter.is_some_and(|jitter| jitter > 0.0)),
+        ];
+        for (name, _) in of_the_ttl.iter().filter(|(_, is_set)| *is_set) {
+            match ttl {
+                Ttl::None => misfits.push(format!(
+                    "`{name}` has no effect without a `ttl`, as values never expire: write a `ttl`, or remove it"
+                )),
+                Ttl::All(ttl) if ttl.is_zero() => misfits.push(format!(
+                    "`{name}` has no effect with a `ttl` of 0, as nothing is stored: write a longer `ttl`, or remove it"
+                )),
+                Ttl::All(_) | Ttl::Some => {}
+            }
+        }
+        if let (Some(always), Some(on_error)) = (self.stale_while_revalidate, self.stale_if_error)
+            && on_error < always
+        {
+            misfits.push(format!(
+                "`stale_if_error` ({on_error:?}) is shorter than `stale_while_revalidate` ({always:?}), during which the \
+                 old value is served anyway, and counts as long: write it longer, or remove it"
+            ));
+        }
+        let deadline = self.deadline.unwrap_or(DEADLINE);
+        if let Some(timeout) = self.wait_timeout
+            && timeout >= deadline
+        {
+            misfits.push(format!(
+                "`wait_timeout` ({timeout:?}) is no shorter than `deadline` ({deadline:?}), which ends each wait before: \
+                 write it shorter, or remove it"
+            ));
+        }
+        let renews = self.refresh_ahead.is_some() || self.stale_while_revalidate.is_some();
+        if self.retry_after.is_some() && self.stale_if_error.is_none() && !renews {
+            misfits.push(
+                "`retry_after` has no effect where no old value covers a failure: write `stale_if_error`, or remove it"
+                    .to_owned(),
+            );
+        }
+        misfits
+    }
+}
+
+/// Which time to live the values of a function or of a region have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ttl {
+    None,
+    /// Some values have one.
+    Some,
+    All(Duration),
 }
 
 /// A fraction of a span.
@@ -122,6 +197,8 @@ pub(crate) enum Verdict {
     Fresh,
     /// Serve it, but one caller may renew it.
     Ahead,
+    /// It is served to everyone while it is renewed, in the background if there is one.
+    Revalidate,
     /// One caller computes; the others are served it meanwhile.
     Stale,
     /// Everyone waits for a computation, and is served it where that fails.
@@ -144,14 +221,19 @@ impl Stamp {
     /// Until when the value is served to those who meet a computation: for as long after its ttl as the ttl itself, at
     /// most 5 minutes, unless the settings ask for more.
     fn stale_until(&self, timing: &Timing) -> Nanos {
-        let grace = self.ttl.min(LONGEST_GRACE);
-        let asked = timing.stale_while_revalidate.map_or(0, nanos);
-        self.fresh_until().saturating_add(grace.max(asked))
+        let grace = self.fresh_until().saturating_add(self.ttl.min(LONGEST_GRACE));
+        grace.max(self.revalidated_until(timing))
     }
 
-    /// Until when the value is served where the function fails.
+    /// Until when the value is served to everyone while it is renewed.
+    fn revalidated_until(&self, timing: &Timing) -> Nanos {
+        timing.stale_while_revalidate.map_or(0, |span| self.fresh_until().saturating_add(nanos(span)))
+    }
+
+    /// Until when the value is served where the function fails: at least as long as it is served anyway.
     fn good_enough_until(&self, timing: &Timing) -> Nanos {
-        timing.stale_if_error.map_or(0, |span| self.fresh_until().saturating_add(nanos(span)))
+        let asked = timing.stale_if_error.map(|span| self.fresh_until().saturating_add(nanos(span)));
+        asked.map_or(0, |until| until.max(self.revalidated_until(timing)))
     }
 
     /// From when on a hit has to ask whether the value is due for renewal, or past its ttl.
@@ -209,7 +291,9 @@ pub(crate) fn judge(stamp: &Stamp, expired: bool, at: &Circumstances) -> Verdict
     if !is_old && !expired && stamp.epoch == epoch {
         return if stamp.is_due(timing, now, random) { Verdict::Ahead } else { Verdict::Fresh };
     }
-    if !ages || now < stamp.stale_until(timing) {
+    if !is_old || now < stamp.revalidated_until(timing) {
+        Verdict::Revalidate
+    } else if now < stamp.stale_until(timing) {
         Verdict::Stale
     } else if now < stamp.good_enough_until(timing) {
         Verdict::IfError
@@ -258,7 +342,7 @@ mod tests {
             ..Timing::default()
         };
         let verdict = |after| verdict(10 * SECOND, timing, after);
-        assert_eq!([verdict(10), verdict(39)], [Verdict::Stale; 2]);
+        assert_eq!([verdict(10), verdict(39)], [Verdict::Revalidate; 2]);
         assert_eq!([verdict(40), verdict(69)], [Verdict::IfError; 2]);
         assert_eq!(verdict(70), Verdict::Missing);
     }
@@ -295,7 +379,7 @@ mod tests {
             let stamp = Stamp { created: 0, ttl: NEVER, cost: 0, epoch: Epoch(epoch) };
             judge(&stamp, false, &at(SECOND, Timing::default()))
         };
-        assert_eq!(verdict(EPOCH.0 - Epoch::SOFT), Verdict::Stale);
+        assert_eq!(verdict(EPOCH.0 - Epoch::SOFT), Verdict::Revalidate);
         assert_eq!(verdict(EPOCH.0 - Epoch::HARD), Verdict::Missing);
         assert_eq!(verdict(EPOCH.0 - Epoch::HARD - Epoch::SOFT), Verdict::Missing);
     }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::freshness::Timing;
+use crate::freshness::{RefreshAhead, Timing, Ttl};
 use crate::key::generator::KeyContext;
 use crate::key::{Key, function_text};
 use crate::region::Region;
@@ -32,8 +32,19 @@ pub struct FnInfo {
     version: Option<u64>,
     arguments: &'static [&'static str],
     ttl: Option<fn() -> Duration>,
+    stale_while_revalidate: Option<fn() -> Duration>,
     stale_if_error: Option<fn() -> Duration>,
+    refresh_ahead: Option<fn() -> RefreshAhead>,
     jitter: Option<f64>,
+    wait_timeout: Option<fn() -> Duration>,
+    deadline: Option<fn() -> Duration>,
+    error_ttl: Option<fn() -> Duration>,
+    /// Whether values may have a ttl of their own.
+    values_have_ttl: bool,
+    /// Whether renewals run in the background, as tasks.
+    renewed_by_tasks: bool,
+    /// Whether entries have tags.
+    tagged: bool,
     key_generator: Option<fn(&KeyContext<'_>) -> String>,
 }
 
@@ -57,8 +68,16 @@ impl FnInfo {
             version: None,
             arguments: &[],
             ttl: None,
+            stale_while_revalidate: None,
             stale_if_error: None,
+            refresh_ahead: None,
             jitter: None,
+            wait_timeout: None,
+            deadline: None,
+            error_ttl: None,
+            values_have_ttl: false,
+            renewed_by_tasks: false,
+            tagged: false,
             key_generator: None,
         }
     }
@@ -95,6 +114,55 @@ impl FnInfo {
     #[must_use]
     pub const fn stale_if_error(mut self, span: fn() -> Duration) -> Self {
         self.stale_if_error = Some(span);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn stale_while_revalidate(mut self, span: fn() -> Duration) -> Self {
+        self.stale_while_revalidate = Some(span);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn refresh_ahead(mut self, when: fn() -> RefreshAhead) -> Self {
+        self.refresh_ahead = Some(when);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn wait_timeout(mut self, span: fn() -> Duration) -> Self {
+        self.wait_timeout = Some(span);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn deadline(mut self, span: fn() -> Duration) -> Self {
+        self.deadline = Some(span);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn error_ttl(mut self, span: fn() -> Duration) -> Self {
+        self.error_ttl = Some(span);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn renewed_by_tasks(mut self) -> Self {
+        self.renewed_by_tasks = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn tagged(mut self) -> Self {
+        self.tagged = true;
         self
     }
 
@@ -139,7 +207,47 @@ impl FnInfo {
 
     /// What the attribute says of staleness.
     pub(crate) fn timing(&self) -> Timing {
-        Timing { stale_if_error: self.stale_if_error.map(|span| span()), jitter: self.jitter, ..Timing::default() }
+        let evaluated = |span: Option<fn() -> Duration>| span.map(|span| span());
+        Timing {
+            stale_while_revalidate: evaluated(self.stale_while_revalidate),
+            stale_if_error: evaluated(self.stale_if_error),
+            refresh_ahead: self.refresh_ahead.map(|when| when()),
+            jitter: self.jitter,
+            retry_after: None,
+            wait_timeout: evaluated(self.wait_timeout),
+            deadline: evaluated(self.deadline),
+        }
+    }
+
+    pub(crate) const fn with_ttl_of_values(mut self) -> Self {
+        self.values_have_ttl = true;
+        self
+    }
+
+    /// Which time to live values have in a region with this one.
+    pub(crate) fn effective_ttl(&self, region: Option<Duration>) -> Ttl {
+        match self.ttl.map(|ttl| ttl()).or(region) {
+            _ if self.values_have_ttl => Ttl::Some,
+            Some(ttl) => Ttl::All(ttl),
+            None => Ttl::None,
+        }
+    }
+
+    /// What keeps renewals from running in the background.
+    pub(crate) fn runner_misfit(&self, core: &Core) -> Option<&'static str> {
+        let is_driven = !self.renewed_by_tasks || core.has_runner() || cfg!(feature = "tokio");
+        (!is_driven).then_some(
+            "nobody drives the renewals of an `async fn` in the background, so one caller renews: enable the feature \
+             `tokio`, or give the region a `runner`",
+        )
+    }
+
+    pub(crate) fn own_error_ttl(&self) -> Option<fn() -> Duration> {
+        self.error_ttl
+    }
+
+    pub(crate) fn is_tagged(&self) -> bool {
+        self.tagged
     }
 
     pub(crate) fn own_ttl(&self) -> Option<fn() -> Duration> {

@@ -19,14 +19,16 @@ mod freshness;
 mod info;
 mod key;
 mod near;
+mod options;
 mod region;
-#[cfg(feature = "testing")]
+mod tags;
+#[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
 pub use cachekit_macros::{KeyPart, cache_on_arguments};
 
-pub use self::clock::Clock;
+pub use self::clock::{Alarm, Clock};
 pub use self::companion::{CachedFn, Storable, Value};
 pub use self::entry::{AsyncEntry, Entry, Peek};
 pub use self::error::Error;
@@ -37,5 +39,6 @@ pub use self::key::generator::KeyContext;
 pub use self::key::part::KeyPart;
 pub use self::key::writer::KeyWriter;
 pub use self::key::{Key, mangle};
+pub use self::options::CallOptions;
 pub use self::region::registry::{StaticRegion, check, region, regions};
-pub use self::region::{Invalidation, Region, RegionBuilder, Stats};
+pub use self::region::{Invalidation, Job, Region, RegionBuilder, Runner, Stats, Task, Threads};

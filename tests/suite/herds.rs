@@ -1,9 +1,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use cachekit::testing::waiting;
-use cachekit::{Region, cache_on_arguments, regions};
+use cachekit::testing::{ManualClock, waiting};
+use cachekit::{Clock, Region, cache_on_arguments, regions};
 
 use crate::support::{Gate, until, until_async};
 
@@ -59,6 +60,54 @@ fn a_thousand_threads_on_a_cold_key_compute_once() {
     assert_eq!(values.len(), THREADS);
     assert!(values.into_iter().all(|value| value.unwrap() == "value 5"));
     assert!(!load::entry(5).is_computing());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_thousand_tasks_on_a_cold_key_compute_once() {
+    const MANY: usize = 100_000;
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    #[cache_on_arguments(region = "herds", skip(gate))]
+    async fn load(id: u64, gate: Gate) -> u64 {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        gate.wait_async().await;
+        id
+    }
+
+    let gate = Gate::new();
+    let tasks: Vec<_> = (0..MANY).map(|_| tokio::spawn(load(6, gate.clone()))).collect();
+    until_async("all but the leader wait", || waiting(&HERDS, load::key(6)) == MANY - 1).await;
+    gate.open();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), 6);
+    }
+    assert_eq!(CALLS.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_tasks_that_wait_for_a_computation_that_fails_late_are_all_answered_by_it() {
+    const MANY: usize = 1_000;
+    const SLOW: Duration = Duration::from_millis(500);
+    regions! { static FAILING = Region::builder("failing herds"); }
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    #[cache_on_arguments(region = FAILING, skip(gate))]
+    async fn load(id: u64, gate: Gate) -> Result<u64, Refused> {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        gate.wait_async().await;
+        Err(Refused(id))
+    }
+
+    let clock = ManualClock::new();
+    FAILING.configure(|r| r.clock(clock.clone())).unwrap();
+    let gate = Gate::new();
+    let tasks: Vec<_> = (0..=MANY).map(|_| tokio::spawn(load(9, gate.clone()))).collect();
+    until_async("all but the leader wait", || waiting(&FAILING, load::key(9)) == MANY).await;
+    clock.advance(SLOW);
+    gate.open();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Err(Refused(9)));
+    }
+    assert_eq!(CALLS.load(Ordering::SeqCst), 1);
+    assert_eq!(clock.now(), SLOW, "nobody waited longer than the computation took");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -4,6 +4,10 @@
 
 mod support;
 
+/// Options of the attribute: tags, renewals in the background, errors that are remembered; options of one call.
+mod attribute;
+/// Renewals in the background.
+mod background;
 /// `region.get`, `set`, `get_or_create` and their like.
 mod by_hand;
 /// The capacity of a region.
@@ -18,6 +22,8 @@ mod herds;
 mod key_control;
 /// Equal arguments give equal keys, different ones different keys; keys and text.
 mod keys;
+/// Those who wait, and those who compute, have limits.
+mod limits;
 /// Nothing that an invalidation has overtaken is stored.
 mod overtaken;
 /// A function that asks for its own key.
@@ -26,5 +32,7 @@ mod reentrance;
 mod regions;
 /// Past the ttl one caller computes and the others are served the old value.
 mod staleness;
+/// Groups of entries that one step invalidates.
+mod tags;
 /// What users' own tests need.
 mod testing;

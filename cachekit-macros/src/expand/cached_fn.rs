@@ -9,6 +9,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{check, key};
+use crate::ahead::Ahead;
 use crate::args::Region;
 use crate::attrs::{self, Place};
 use crate::duration::Ttl;
@@ -82,9 +83,19 @@ fn info(model: &Model) -> TokenStream {
     let names = model.key_names();
     let namespace = args.namespace.as_ref().map(|(_, namespace)| quote!(.namespace(#namespace)));
     let version = args.version.as_ref().map(|(_, version)| quote!(.version(#version)));
-    let ttl = args.ttl.as_ref().map(|(_, ttl)| duration_method("ttl", ttl));
-    let stale_if_error = args.stale_if_error.as_ref().map(|(_, span)| duration_method("stale_if_error", span));
+    let spans = [
+        ("ttl", &args.ttl),
+        ("stale_while_revalidate", &args.stale_while_revalidate),
+        ("stale_if_error", &args.stale_if_error),
+        ("error_ttl", &args.error_ttl),
+        ("wait_timeout", &args.wait_timeout),
+        ("deadline", &args.deadline),
+    ];
+    let spans = spans.into_iter().filter_map(|(name, span)| Some(duration_method(name, &span.as_ref()?.1)));
+    let refresh_ahead = args.refresh_ahead.as_ref().map(|(_, ahead)| refresh_ahead(model, ahead));
     let jitter = args.jitter.as_ref().map(|(_, fraction)| quote!(.jitter(#fraction)));
+    let background = (model.is_background() && model.is_async()).then(|| quote!(.renewed_by_tasks()));
+    let tagged = args.tags.as_ref().map(|_| quote!(.tagged()));
     let key_generator = args.key_generator.as_ref().map(|(_, generator)| {
         let pointer = check::pointer(&quote!(fn(&#krate::KeyContext<'_>) -> ::std::string::String), generator);
         quote!(.key_generator(#pointer))
@@ -100,9 +111,11 @@ fn info(model: &Model) -> TokenStream {
         .arguments(&[#(#names),*])
         #namespace
         #version
-        #ttl
-        #stale_if_error
+        #(#spans)*
+        #refresh_ahead
+        #background
         #jitter
+        #tagged
         #key_generator
     }
 }
@@ -130,5 +143,19 @@ fn duration_method(name: &str, span: &Ttl) -> TokenStream {
             quote!(.#method(|| ::core::time::Duration::new(#seconds, #nanoseconds)))
         }
         Ttl::Expr(expression) => quote!(.#method(|| #expression)),
+    }
+}
+
+/// Input: `0.9`, `"xfetch"` or an expression. Output: `.refresh_ahead(|| RefreshAhead::from(0.9))`.
+fn refresh_ahead(model: &Model, ahead: &Ahead) -> TokenStream {
+    let krate = &model.krate;
+    match ahead {
+        Ahead::XFetch => quote!(.refresh_ahead(|| #krate::RefreshAhead::XFetch(1.0))),
+        Ahead::Expr(expression) => {
+            // In the place of the expression, which may be of another type.
+            let from = quote!(<#krate::RefreshAhead as ::core::convert::From<_>>::from);
+            let from = hygiene::repeated(hygiene::in_place_of(&from, expression));
+            quote!(.refresh_ahead(|| #from(#expression)))
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! What it deliberately does not do: bounds of arguments, which `key` has.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Expr, Type};
 
 use crate::hygiene;
@@ -35,6 +35,15 @@ pub(super) fn error_type(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let ty = &model.output.ty;
     quote!(<#ty as #krate::__private::ResultLike>::Error)
+}
+
+/// The same, where the user wrote it, so that a message about it points there.
+pub(super) fn placed_error_type(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let ty = &model.output.ty;
+    let (first, last) = hygiene::ends(model.output.failed());
+    let head = quote_spanned!(first=> <);
+    quote_spanned!(last=> #head #ty as #krate::__private::ResultLike>::Error)
 }
 
 /// The state of the function, whose constructor has the bounds of serialization unless the value stays in memory.

@@ -8,7 +8,8 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use super::{check, docs, key, wrapper};
+use super::{check, docs, key, renewal, tags, wrapper};
+use crate::argument::Argument;
 use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::model::Model;
@@ -22,12 +23,15 @@ pub(super) fn companion(model: &Model) -> TokenStream {
     let docs = docs::of(model, "type");
     let vis = vis(model);
     let original = original(model);
-    let key = key::function(model);
+    let hidden = [Some(key::function(model)), tags::function(model), renewal::function(model)];
+    let hidden: TokenStream = hidden.into_iter().flatten().collect();
     // Clippy counts the arguments of every function; `set` has one more than the key.
     let wide = (model.arguments.len() >= 7).then(|| quote!(#[allow(clippy::too_many_arguments)]));
-    let shown = model
-        .is_shown
-        .then(|| [key_only(model), refresh(model), fetch(model), handles(model)].into_iter().collect::<TokenStream>());
+    let shown = model.is_shown.then(|| {
+        [key_only(model), refresh(model), fetch(model), with(model), handles(model)]
+            .into_iter()
+            .collect::<TokenStream>()
+    });
     quote! {
         #docs
         #(#type_attrs)*
@@ -39,7 +43,7 @@ pub(super) fn companion(model: &Model) -> TokenStream {
         impl #companion {
             #original
             #shown
-            #key
+            #hidden
         }
     }
 }
@@ -74,25 +78,36 @@ fn original(model: &Model) -> TokenStream {
 /// `refresh` runs the body, so it has the whole signature.
 fn refresh(model: &Model) -> TokenStream {
     let output = &model.item.sig.output;
-    running(model, "refresh", &quote!(#output))
+    running(model, "refresh", &quote!(#output), None)
 }
 
 /// `fetch` is the function with more to say of its value.
 ///
-/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { fetch_result::<load_user, _>(…) }`
+/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { fetch::<load_user, …>(…) }`
 fn fetch(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let value = check::value(model);
     let fetched = quote!(#krate::Fetched<#value>);
     if model.output.is_result {
         let error = check::error_type(model);
-        running(model, "fetch", &quote!(-> ::core::result::Result<#fetched, #error>))
+        running(model, "fetch", &quote!(-> ::core::result::Result<#fetched, #error>), None)
     } else {
-        running(model, "fetch", &quote!(-> #fetched))
+        running(model, "fetch", &quote!(-> #fetched), None)
     }
 }
 
-fn running(model: &Model, name: &str, output: &TokenStream) -> TokenStream {
+/// `with` is the function with options before its arguments.
+///
+/// Output: `fn with(options: impl FnOnce(CallOptions) -> CallOptions, id: u64) -> User { with::<load_user, …>(options, …) }`
+fn with(model: &Model) -> TokenStream {
+    let output = &model.item.sig.output;
+    let options =
+        free_name(&model.arguments.iter().collect::<Vec<_>>(), ["options", "call_options", "cachekit_options"]);
+    running(model, "with", &quote!(#output), Some(&options))
+}
+
+fn running(model: &Model, name: &str, output: &TokenStream, options: Option<&Ident>) -> TokenStream {
+    let krate = &model.krate;
     let docs = docs::of(model, name);
     let ident = format_ident!("{name}");
     let vis = vis(model);
@@ -100,10 +115,12 @@ fn running(model: &Model, name: &str, output: &TokenStream) -> TokenStream {
     let (generics, _, bounds) = model.item.sig.generics.split_for_impl();
     let names = model.arguments.iter().map(|argument| &argument.name);
     let types = model.arguments.iter().map(|argument| &argument.ty);
-    let call = wrapper::call(model, name);
+    let call = wrapper::call(model, name, options);
+    let options =
+        options.map(|options| quote!(#options: impl ::core::ops::FnOnce(#krate::CallOptions) -> #krate::CallOptions,));
     quote! {
         #docs
-        #vis #asyncness fn #ident #generics (#(#names: #types),*) #output #bounds { #call }
+        #vis #asyncness fn #ident #generics (#options #(#names: #types),*) #output #bounds { #call }
     }
 }
 
@@ -115,7 +132,8 @@ fn key_only(model: &Model) -> TokenStream {
     let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
-    let new = new_value(model);
+    let tags = tags::call(model);
+    let new = free_name(&model.key_arguments(), ["value", "new_value", "cached_value"]);
     let (asyncness, wait) = if model.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
     let vis = vis(model);
     let one = |name: &str, extra: TokenStream, pass: TokenStream, ok: TokenStream| {
@@ -131,7 +149,7 @@ fn key_only(model: &Model) -> TokenStream {
     };
     [
         one("get", quote!(), quote!(), quote!(::core::option::Option<#value>)),
-        one("set", quote!(#new: #value), quote!(, #new), quote!(())),
+        one("set", quote!(#new: #value), quote!(, #tags, #new), quote!(())),
         one("invalidate", quote!(), quote!(), quote!(())),
         one("expire", quote!(), quote!(), quote!(())),
     ]
@@ -145,6 +163,7 @@ fn handles(model: &Model) -> TokenStream {
     let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
+    let tags = tags::call(model);
     let vis = vis(model);
     let key_docs = docs::of(model, "key");
     let entry_docs = docs::of(model, "entry");
@@ -154,12 +173,12 @@ fn handles(model: &Model) -> TokenStream {
         #key_docs
         #[must_use]
         #vis fn key(#parameters) -> #krate::Key {
-            #krate::__private::key::<#companion>(#key)
+            #krate::__private::key::<#companion>(#key, #tags)
         }
         #entry_docs
         #[must_use]
         #vis fn entry(#parameters) -> #krate::#handle<#value> {
-            #krate::__private::#entry::<#companion>(#key)
+            #krate::__private::#entry::<#companion>(#key, #tags)
         }
     }
 }
@@ -172,10 +191,9 @@ fn parameters(model: &Model) -> TokenStream {
     quote!(#(#names: #types,)*)
 }
 
-/// The name of the value in `set`: the plainest one that no argument has.
-fn new_value(model: &Model) -> Ident {
-    let arguments = model.key_arguments();
+/// The plainest name that no argument has.
+fn free_name(arguments: &[&Argument], names: [&str; 3]) -> Ident {
     let is_free = |name: &Ident| arguments.iter().all(|argument| argument.name != *name);
-    let names = ["value", "new_value", "cached_value"].map(|name| format_ident!("{name}"));
-    names.into_iter().find(is_free).unwrap_or_else(|| hygiene::local("value"))
+    let plain = names.map(|name| format_ident!("{name}"));
+    plain.into_iter().find(is_free).unwrap_or_else(|| hygiene::local(names[0]))
 }

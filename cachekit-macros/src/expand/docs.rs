@@ -48,6 +48,10 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
             "Calls {function} through the cache, and says where the value came from, how old it is and how long it is \
              fresh.\n\n{PANICS}"
         ),
+        "with" => format!(
+            "Calls {function} with options of this one call: compute in any case, do not store, take no old value, \
+             another ttl.\n\n{PANICS}"
+        ),
         "key" => format!("The key of this entry of {function}.\n\n{PANICS}"),
         "entry" => {
             format!("A handle for this entry of {function}, to read, replace, renew and forget it.\n\n{PANICS}")

@@ -57,7 +57,7 @@ pub(super) fn function(model: &Model) -> TokenStream {
 ///
 /// Clippy has opinions on `&Cow<…>`, `&Option<&…>` and other references that nobody wrote, and cannot be told to have none
 /// in a crate that forbids `allow`. It knows them by their look, and an item of a slice looks like no reference.
-fn reference(model: &Model, argument: &Argument) -> TokenStream {
+pub(super) fn reference(model: &Model, argument: &Argument) -> TokenStream {
     let ty = model.elided(argument);
     quote!(<&[#ty] as ::core::iter::IntoIterator>::Item)
 }
@@ -81,7 +81,7 @@ fn by_reference(expression: &Expr) -> TokenStream {
 }
 
 /// Input: `(a, b): (u8, u8)`, known as `a_b`. Output: `let (a, b) = a_b;`.
-fn unpacked(argument: &Argument) -> Option<TokenStream> {
+pub(super) fn unpacked(argument: &Argument) -> Option<TokenStream> {
     let pattern = hygiene::repeated(argument.pattern.as_ref()?);
     let name = &argument.name;
     Some(quote!(let #pattern = #name;))

@@ -16,6 +16,8 @@ mod cached_fn;
 mod check;
 mod docs;
 mod key;
+mod renewal;
+mod tags;
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -5,9 +5,11 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{format_ident, quote};
+use syn::Ident;
 
-use super::{check, key};
+use super::{check, key, renewal, tags};
 use crate::attrs::{self, Place};
+use crate::hygiene;
 use crate::lifetimes;
 use crate::model::Model;
 
@@ -15,14 +17,14 @@ use crate::model::Model;
 /// Output:
 /// ```text
 /// pub fn load_user(db: &Db, id: u64) -> User {
-///     call::<load_user>(load_user::cachekit_key(&id), move || load_user::original(db, id))
+///     call::<load_user, …>(load_user::cachekit_key(&id), …, Work::new((db, id), |(db, id)| load_user::original(db, id)))
 /// }
 /// ```
 pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream {
     let attrs = attrs::at(&model.item.attrs, Place::Wrapper);
     let vis = &model.item.vis;
     let sig = model.named_signature();
-    let call = call(model, "call");
+    let call = call(model, "call", None);
     // The user's braces: the function is theirs from end to end, and a lint such as `dead_code` judges it.
     let mut body = Group::new(Delimiter::Brace, quote!(#inner #call));
     body.set_span(model.item.body.span());
@@ -32,21 +34,49 @@ pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream
     }
 }
 
-/// The call that runs the body when it must: `call` asks the cache first, `refresh` does not.
-pub(super) fn call(model: &Model, verb: &str) -> TokenStream {
+/// One call into the runtime that may run the body: `call`, `fetch`, `refresh`, `with`.
+///
+/// Output:
+/// ```text
+/// call::<load_user, _, _, _>(
+///     load_user::cachekit_key(&id),
+///     share,
+///     Work::new((db, id), |(db, id)| load_user::original(db, id)),
+/// )
+/// ```
+/// with `.tags(…)` and `.renewed(…)` behind `Work::new(…)` where the attribute asks for them.
+/// A function that returns no `Result` returns one here that cannot fail, and it is unpacked outside.
+pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenStream {
     let Model { krate, companion, .. } = model;
     let key = key::call(model);
     let names = model.arguments.iter().map(|argument| &argument.name);
-    let original = quote!(move || #companion::original(#(#names),*));
-    // The inferred types: the error of a `Result`, the future of an `async fn`.
-    let (function, inferred, wait) = match (model.output.is_result, model.is_async()) {
-        (false, false) => (format_ident!("{verb}"), quote!(), quote!()),
-        (false, true) => (format_ident!("{verb}_async"), quote!(_), quote!(.await)),
-        (true, false) => (format_ident!("{verb}_result"), quote!(_), quote!()),
-        (true, true) => (format_ident!("{verb}_result_async"), quote!(_, _), quote!(.await)),
+    let locals: Vec<Ident> = model.arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
+    let original = quote!(#companion::original(#(#locals),*));
+    let is_async = model.is_async();
+    let (body, share) = match (model.output.is_result, is_async) {
+        (true, _) => (original, share(model)),
+        (false, false) => (quote!(::core::result::Result::Ok(#original)), quote!(::core::option::Option::None)),
+        (false, true) => {
+            (quote!(async move { ::core::result::Result::Ok(#original.await) }), quote!(::core::option::Option::None))
+        }
     };
-    let share = model.output.is_result.then(|| share(model)).map(|share| quote!(#share,));
-    quote!(#krate::__private::#function::<#companion, #inferred>(#key, #share #original) #wait)
+    // The inferred types: the error, the arguments, the body, the future of an `async fn`.
+    let (function, inferred, wait) = if is_async {
+        (format_ident!("{verb}_async"), quote!(_, _, _, _), quote!(.await))
+    } else {
+        (format_ident!("{verb}"), quote!(_, _, _), quote!())
+    };
+    let (tags, renewed) = (tags::of_work(model), renewal::of_work(model));
+    let options = options.map(|options| quote!(#options,));
+    let call = quote! {
+        #krate::__private::#function::<#companion, #inferred>(
+            #options
+            #key,
+            #share,
+            #krate::__private::Work::new((#(#names,)*), |(#(#locals,)*)| #body) #tags #renewed,
+        ) #wait
+    };
+    if model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
 }
 
 /// How everyone who waited for a call gets its error: as the user says, or by `Clone` where the error has it.
@@ -61,6 +91,10 @@ fn share(model: &Model) -> TokenStream {
     }
     if lifetimes::first_borrow(&model.output.ty, &model.item.sig.generics).is_some() {
         return quote!(#krate::__private::Share::none());
+    }
+    if model.args.error_ttl.is_some() {
+        let error = check::placed_error_type(model);
+        return quote!(#krate::__private::share_remembered::<#error>());
     }
     let error = check::error_type(model);
     quote! {{

@@ -15,6 +15,9 @@ pub(crate) fn failed(_: Subject<'_>, _took: Duration, _covered: bool) {}
 pub(crate) fn coalesced(_: Subject<'_>) {}
 
 #[inline]
+pub(crate) fn renewing(_: Subject<'_>, _started: bool) {}
+
+#[inline]
 pub(crate) fn served_stale(_: Subject<'_>, _source: Source) {}
 
 #[inline]

@@ -38,6 +38,12 @@ pub(crate) fn coalesced(subject: Subject<'_>) {
     subject.trace_key("coalesced");
 }
 
+/// A renewal was handed to the background, which may have had no room for it.
+pub(crate) fn renewing(subject: Subject<'_>, started: bool) {
+    debug!(target: "cachekit", region = subject.region, function = subject.function(), started, "renewal in the background");
+    subject.trace_key("renewal in the background");
+}
+
 /// A caller was served a value past its ttl.
 pub(crate) fn served_stale(subject: Subject<'_>, source: Source) {
     let why = if source == Source::StaleOnError { "the last renewal failed" } else { "somebody renews it" };

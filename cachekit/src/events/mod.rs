@@ -7,7 +7,7 @@
 #[cfg_attr(not(feature = "tracing"), path = "disabled.rs")]
 mod implementation;
 
-pub(crate) use self::implementation::{coalesced, created, evicted, failed, invalidated, served_stale};
+pub(crate) use self::implementation::{coalesced, created, evicted, failed, invalidated, renewing, served_stale};
 
 use crate::info::FnInfo;
 use crate::key::Key;

@@ -6,8 +6,12 @@
 //! followers, who came before, still get its value, but the value is not stored, and later callers start anew. Being in
 //! the map is thus the fence that a store depends on.
 //!
+//! A leader holds the others up until its deadline. Then it is disowned: whoever comes next leads, and the old leader
+//! goes on aside, as do callers who have waited long enough. What somebody aside computes is stored if nothing newer has
+//! happened, and ends the flight if it is.
+//!
 //! Threads and tasks share this state machine; only the waiting differs (`wait`).
-//! What it deliberately does not know: types of values, tables, backends, clocks.
+//! What it deliberately does not know: types of values, tables, backends.
 
 #[cfg(test)]
 mod model;
@@ -17,11 +21,15 @@ pub(crate) mod wait;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use self::sync::{Change, Event, Map, Mutex, lock};
-pub(crate) use self::wait::{Ended, Follower};
+pub(crate) use self::wait::{Ended, Follower, Patience};
+use crate::clock::{Alarm, Nanos};
+use crate::fetched::Source;
 use crate::freshness::Epoch;
 use crate::key::Arguments;
+use crate::tags::Tagged;
 
 /// A key within a region: the table and the key's bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -36,7 +44,8 @@ pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
 /// What the followers of a flight get.
 #[derive(Clone)]
 pub(crate) enum Outcome {
-    Value(Shared),
+    /// What the leader computed, or what it found instead.
+    Value(Shared, Source),
     Error(Shared),
     Panicked(Arc<str>),
 }
@@ -44,6 +53,10 @@ pub(crate) enum Outcome {
 /// The running computations of a region.
 pub(crate) struct Flights {
     map: Map<FlightKey, Arc<Flight>>,
+    /// Leaders past their deadline that still compute.
+    disowned_now: AtomicUsize,
+    /// Leaders that were disowned so far.
+    disowned: AtomicU64,
 }
 
 pub(crate) struct Flight {
@@ -52,16 +65,28 @@ pub(crate) struct Flight {
     changed: Event,
     /// The region's epoch when the computation began; a caller who sees another does not join.
     epoch: Epoch,
+    /// Rings when the leader's deadline has come, while somebody waits; with the number of the watch.
+    alarm: Mutex<Option<(u64, Alarm)>>,
 }
 
 struct State {
     phase: Phase,
+    /// The number of the last who took the lead; those before were disowned, or are gone.
+    leader: u64,
+    /// Until when the leader holds the others up.
+    until: Nanos,
+    /// The tags of the value that the leader computes; a caller who sees them invalidated does not join.
+    tags: Tagged,
     /// Callers who wait.
     followers: usize,
-    /// Callers who compute side by side after two failures that could not be shared.
-    soloists: usize,
+    /// Callers who compute without the lead: disowned, impatient, or after two failures that could not be shared.
+    aside: usize,
     panics: u8,
     failures: u8,
+    /// Whether an alarm is set for the deadline.
+    is_watched: bool,
+    /// How often an alarm was set.
+    watches: u64,
 }
 
 enum Phase {
@@ -74,6 +99,25 @@ enum Phase {
     Done(Outcome),
 }
 
+/// A caller, as far as an election needs to know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The region's epoch when the caller looked for a value.
+    pub(crate) epoch: Epoch,
+    pub(crate) now: Nanos,
+    pub(crate) limits: Limits,
+    /// Whether the caller has nothing better to do than to wait.
+    pub(crate) waits: bool,
+}
+
+/// How long a leader may hold the others up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Nanos,
+    /// How many leaders of the region may be past their deadline before that is no reason any more to start another.
+    pub(crate) most_disowned: usize,
+}
+
 /// What a caller is to do.
 pub(crate) enum Turn {
     /// Compute; nobody else does.
@@ -82,7 +126,7 @@ pub(crate) enum Turn {
     Follow(Follower),
     /// Somebody computes, and the caller said that it would not wait.
     Busy,
-    /// A fresh value has appeared meanwhile.
+    /// A fresh value has appeared meanwhile, or an error that stands for one.
     Settled,
     /// The caller itself computes this key, further up its stack.
     Reentrant,
@@ -93,66 +137,96 @@ pub(crate) enum Turn {
 
 impl Flights {
     pub(crate) fn new() -> Self {
-        Self { map: Map::new() }
+        Self { map: Map::new(), disowned_now: AtomicUsize::new(0), disowned: AtomicU64::new(0) }
     }
 
     /// Elects the caller leader, or says whom to wait for.
     ///
-    /// `look` says once more whether there is a fresh value, at a moment when no leader can be between storing and
-    /// leaving, and what the epoch is; where that is not `epoch` any more, the caller judged too early.
+    /// `look` says once more whether there is something to serve, at a moment when no leader can be between storing and
+    /// leaving, and what the epoch is; where that is not the caller's any more, the caller judged too early.
     pub(crate) fn elect(
         self: &Arc<Self>,
         key: &FlightKey,
-        epoch: Epoch,
-        waits: bool,
+        caller: &Arrival,
         look: impl FnOnce() -> (bool, Epoch),
     ) -> Turn {
         let (_overtaken, turn) = self.map.locked(key, |flight| {
-            let (fresh, now) = look();
-            if fresh || now != epoch {
+            let (is_settled, now) = look();
+            if is_settled || now != caller.epoch {
                 return (Change::Keep, Turn::Settled);
             }
             // A flight of another epoch was overtaken by an invalidation of the region.
-            let joined = flight.filter(|flight| flight.epoch == epoch).and_then(|flight| self.join(key, flight, waits));
-            if let Some(turn) = joined {
+            let running = flight.filter(|flight| flight.epoch == caller.epoch);
+            if let Some(turn) = running.and_then(|flight| self.join(key, flight, caller)) {
                 return (Change::Keep, turn);
             }
-            let flight = Arc::new(Flight::new(epoch));
-            (Change::Insert(Arc::clone(&flight)), Turn::Lead(self.lead(key, flight, false)))
+            self.start(key, caller.epoch, caller.now.saturating_add(caller.limits.deadline))
         });
         turn
     }
 
     /// What a caller does about a running flight; `None` where it is to start a new one.
-    fn join(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, waits: bool) -> Option<Turn> {
+    fn join(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, caller: &Arrival) -> Option<Turn> {
+        if reentrance::computes(flight) {
+            return Some(Turn::Reentrant);
+        }
         let mut state = lock(&flight.state);
         match state.phase {
-            Phase::Computing if reentrance::computes(flight) => Some(Turn::Reentrant),
-            Phase::Computing if reentrance::stores(flight) => Some(Turn::Alone),
-            Phase::Computing if waits => {
-                state.followers += 1;
-                Some(Turn::Follow(Follower::new(self, key, Arc::clone(flight))))
-            }
-            Phase::Computing => Some(Turn::Busy),
+            Phase::Computing => {}
             Phase::Vacant => {
-                state.phase = Phase::Computing;
-                Some(Turn::Lead(self.lead(key, Arc::clone(flight), false)))
+                state.install(caller.now, &caller.limits);
+                return Some(Turn::Lead(self.lead(key, flight, state.leader)));
             }
-            // The soloists store nothing once somebody starts anew.
-            Phase::Solo | Phase::Done(_) => None,
+            // Those aside store nothing once somebody starts anew.
+            Phase::Solo | Phase::Done(_) => return None,
+        }
+        if reentrance::stores(flight) {
+            Some(Turn::Alone)
+        } else if !state.tags.stand() {
+            // The value was invalidated while it was computed.
+            None
+        } else if self.disown(&mut state, caller.now, &caller.limits) {
+            Some(Turn::Lead(self.lead(key, flight, state.leader)))
+        } else if caller.waits {
+            state.followers += 1;
+            Some(Turn::Follow(Follower::new(self, key, Arc::clone(flight))))
+        } else {
+            Some(Turn::Busy)
         }
     }
 
     /// Starts a computation whatever else runs, and detaches what runs; unless the caller itself computes the key.
-    pub(crate) fn begin(self: &Arc<Self>, key: &FlightKey, epoch: impl FnOnce() -> Epoch) -> Turn {
+    pub(crate) fn begin(self: &Arc<Self>, key: &FlightKey, until: Nanos, epoch: impl FnOnce() -> Epoch) -> Turn {
         let (_overtaken, turn) = self.map.locked(key, |running| {
             if running.is_some_and(reentrance::computes) {
                 return (Change::Keep, Turn::Reentrant);
             }
-            let flight = Arc::new(Flight::new(epoch()));
-            (Change::Insert(Arc::clone(&flight)), Turn::Lead(self.lead(key, flight, false)))
+            self.start(key, epoch(), until)
         });
         turn
+    }
+
+    fn start(self: &Arc<Self>, key: &FlightKey, epoch: Epoch, until: Nanos) -> (Change<Arc<Flight>>, Turn) {
+        let flight = Arc::new(Flight::new(epoch, until));
+        let lead = self.lead(key, &flight, FIRST);
+        (Change::Insert(flight), Turn::Lead(lead))
+    }
+
+    /// Takes the lead from a leader past its deadline, for the caller; false where it may go on.
+    fn disown(&self, state: &mut State, now: Nanos, limits: &Limits) -> bool {
+        if now < state.until {
+            return false;
+        }
+        let below = |disowned: usize| (disowned < limits.most_disowned).then_some(disowned + 1);
+        if self.disowned_now.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_err() {
+            // To start another one would only add to the load: whoever waits asks again later.
+            state.until = now.saturating_add(limits.deadline);
+            return false;
+        }
+        self.disowned.fetch_add(1, Ordering::Relaxed);
+        state.aside += 1;
+        state.install(now, limits);
+        true
     }
 
     /// Detaches a running computation and runs `change` before anyone can start another.
@@ -168,16 +242,28 @@ impl Flights {
         self.map.contains(key)
     }
 
+    /// How many leaders were disowned so far.
+    pub(crate) fn disowned(&self) -> u64 {
+        self.disowned.load(Ordering::Relaxed)
+    }
+
+    /// How many leaders past their deadline still compute.
+    #[cfg(test)]
+    pub(crate) fn disowned_now(&self) -> usize {
+        self.disowned_now.load(Ordering::Acquire)
+    }
+
     /// How many callers wait for the key.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn followers(&self, key: &FlightKey) -> usize {
         let (_, followers) =
             self.map.locked(key, |flight| (Change::Keep, flight.map_or(0, |flight| lock(&flight.state).followers)));
         followers
     }
 
-    fn lead(self: &Arc<Self>, key: &FlightKey, flight: Arc<Flight>, solo: bool) -> Lead {
-        Lead { flights: Arc::clone(self), key: key.clone(), flight, solo, finished: false }
+    fn lead(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, number: u64) -> Lead {
+        let (flights, flight) = (Arc::clone(self), Arc::clone(flight));
+        Lead { flights, key: key.clone(), flight, number, has_stored: false, is_over: false }
     }
 
     /// Forgets a flight that nobody needs.
@@ -197,23 +283,44 @@ impl Flights {
     }
 }
 
+/// The number of a flight's first leader.
+const FIRST: u64 = 1;
+
+/// The number of those who never had the lead.
+const ASIDE: u64 = 0;
+
 impl Flight {
-    fn new(epoch: Epoch) -> Self {
-        Self {
-            state: Mutex::new(State { phase: Phase::Computing, followers: 0, soloists: 0, panics: 0, failures: 0 }),
-            changed: Event::new(),
-            epoch,
-        }
+    fn new(epoch: Epoch, until: Nanos) -> Self {
+        let state = State {
+            phase: Phase::Computing,
+            leader: FIRST,
+            until,
+            tags: Tagged::none(),
+            followers: 0,
+            aside: 0,
+            panics: 0,
+            failures: 0,
+            is_watched: false,
+            watches: 0,
+        };
+        Self { state: Mutex::new(state), changed: Event::new(), epoch, alarm: Mutex::new(None) }
     }
 }
 
 impl State {
+    /// Somebody new takes the lead.
+    fn install(&mut self, now: Nanos, limits: &Limits) {
+        self.phase = Phase::Computing;
+        self.leader += 1;
+        self.until = now.saturating_add(limits.deadline);
+        self.tags = Tagged::none();
+    }
+
     /// Nobody computes and nobody waits.
     fn is_idle(&self) -> bool {
         match self.phase {
             Phase::Computing => false,
-            Phase::Vacant => self.followers == 0,
-            Phase::Solo => self.followers == 0 && self.soloists == 0,
+            Phase::Vacant | Phase::Solo => self.followers == 0 && self.aside == 0,
             Phase::Done(_) => true,
         }
     }
@@ -224,9 +331,10 @@ pub(crate) struct Lead {
     flights: Arc<Flights>,
     key: FlightKey,
     flight: Arc<Flight>,
-    /// One of several who compute side by side.
-    solo: bool,
-    finished: bool,
+    /// Which leader of the flight this is, or was.
+    number: u64,
+    has_stored: bool,
+    is_over: bool,
 }
 
 impl Lead {
@@ -239,10 +347,20 @@ impl Lead {
         &self.flight
     }
 
+    /// Reads the tags of the value before it is computed, at a moment when nobody joins.
+    pub(crate) fn tag(&self, read: impl FnOnce() -> Tagged) -> Tagged {
+        let mut state = lock(&self.flight.state);
+        let tags = read();
+        if state.leader == self.number {
+            state.tags = tags.clone();
+        }
+        tags
+    }
+
     /// Stores by `store` if nothing has overtaken the computation, and then leaves the map.
     ///
     /// `store` says whether it did; it must not run code of a user's.
-    pub(crate) fn commit(&self, store: impl FnOnce() -> bool) -> Commit {
+    pub(crate) fn commit(&mut self, store: impl FnOnce() -> bool) -> Commit {
         let (_left, commit) = self.flights.map.locked(&self.key, |found| {
             if !found.is_some_and(|found| Arc::ptr_eq(found, &self.flight)) {
                 (Change::Keep, Commit::Overtaken)
@@ -252,77 +370,88 @@ impl Lead {
                 (Change::Keep, Commit::Declined)
             }
         });
+        self.has_stored |= commit == Commit::Stored;
         commit
     }
 
     /// Gives what was computed to everyone who waits; `outcome` is asked only if somebody does.
+    ///
+    /// Who is aside speaks for the flight only where the value was stored.
     pub(crate) fn finish(mut self, outcome: impl FnOnce() -> Outcome) {
-        self.flights.forget(&self.key, &self.flight);
+        if !self.has_stored {
+            if self.is_aside() {
+                return;
+            }
+            self.flights.forget(&self.key, &self.flight);
+        }
         // Nobody joins any more, so zero stays zero.
-        if self.solo {
-            return;
+        let waited_for = lock(&self.flight.state).followers > 0;
+        let mut phase = waited_for.then(|| Phase::Done(outcome()));
+        self.step_down(|state, _| {
+            if let Some(phase) = &mut phase {
+                std::mem::swap(&mut state.phase, phase);
+            }
+        });
+        if waited_for {
+            self.flight.changed.notify(usize::MAX);
         }
-        if lock(&self.flight.state).followers > 0 {
-            self.end(outcome());
-        }
-        self.finished = true;
     }
 
     /// The computation failed and its error cannot be shared: one follower tries, and when that fails too, all of them
     /// try at once rather than one after the other.
     pub(crate) fn fail_alone(mut self) {
-        if self.solo {
-            return;
-        }
-        self.finished = true;
-        let mut state = lock(&self.flight.state);
-        state.failures += 1;
-        state.phase = if state.failures == 1 { Phase::Vacant } else { Phase::Solo };
-        drop(state);
-        self.flight.changed.notify(usize::MAX);
-        self.flights.forget_idle(&self.key, &self.flight);
+        self.hand_over(|state| {
+            state.failures += 1;
+            state.phase = if state.failures == 1 { Phase::Vacant } else { Phase::Solo };
+        });
     }
 
     /// The computation panicked: one follower tries, and when that panics too, so does everyone.
     pub(crate) fn panicked(mut self, message: &str) {
-        if self.solo {
-            return;
-        }
-        let again = {
-            let mut state = lock(&self.flight.state);
+        self.hand_over(|state| {
             state.panics += 1;
-            state.panics > 1
-        };
-        if again {
-            self.flights.forget(&self.key, &self.flight);
-            self.end(Outcome::Panicked(message.into()));
-        }
-        // Otherwise the drop hands over.
+            let again = state.panics > 1;
+            state.phase = if again { Phase::Done(Outcome::Panicked(message.into())) } else { Phase::Vacant };
+        });
     }
 
-    fn end(&mut self, outcome: Outcome) {
-        self.finished = true;
-        lock(&self.flight.state).phase = Phase::Done(outcome);
+    /// Leaves the flight to those who wait, in a state that only the leader changes.
+    fn hand_over(&mut self, change: impl FnOnce(&mut State)) {
+        self.step_down(|state, leads| {
+            // What was delivered stays.
+            if leads && !matches!(state.phase, Phase::Done(_)) {
+                change(state);
+            }
+        });
+        // Everyone is told, and the first who comes takes over: a single one might be a future that nobody polls just now.
         self.flight.changed.notify(usize::MAX);
+        self.flights.forget_idle(&self.key, &self.flight);
+    }
+
+    /// Ends this caller's part, once; `change` learns whether it still led.
+    fn step_down(&mut self, change: impl FnOnce(&mut State, bool)) {
+        self.is_over = true;
+        let mut state = lock(&self.flight.state);
+        let leads = state.leader == self.number;
+        change(&mut state, leads);
+        if !leads {
+            state.aside -= 1;
+            if self.number != ASIDE {
+                self.flights.disowned_now.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    fn is_aside(&self) -> bool {
+        lock(&self.flight.state).leader != self.number
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        if self.finished {
-            return;
+        if !self.is_over {
+            self.hand_over(|state| state.phase = Phase::Vacant);
         }
-        {
-            let mut state = lock(&self.flight.state);
-            if self.solo {
-                state.soloists -= 1;
-            } else {
-                state.phase = Phase::Vacant;
-            }
-        }
-        // Everyone is told, and the first who comes takes over: a single one might be a future that nobody polls just now.
-        self.flight.changed.notify(usize::MAX);
-        self.flights.forget_idle(&self.key, &self.flight);
     }
 }
 

@@ -5,13 +5,19 @@
 //! returns how often it ran, *a value seen by a caller who came after an invalidation is from a computation that began
 //! after it*, and *the number of computations is the smallest that allows that*.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::{check_pct, check_random, future, thread};
 
-use crate::{Invalidation, Region};
+use crate::region::call::Policy;
+use crate::region::share::Share;
+use crate::region::work::{Owned, Work};
+use crate::testing::ManualClock;
+use crate::{Invalidation, Job, Key, Region, RegionBuilder, Runner, Task};
 
 /// Schedules per test and strategy.
 const SCHEDULES: usize = 1_500;
@@ -21,15 +27,26 @@ fn explore(test: impl Fn() + Send + Sync + Clone + 'static) {
     check_pct(test, SCHEDULES, 4);
 }
 
+/// How long a value is fresh, and how long a computation may take.
+const TTL: Duration = Duration::from_secs(1_000);
+const DEADLINE: Duration = Duration::from_secs(10);
+
 #[derive(Clone)]
 struct Subject {
     region: Region,
+    clock: ManualClock,
     runs: Arc<AtomicUsize>,
 }
 
 impl Subject {
     fn new() -> Self {
-        Self { region: Region::builder("model").build().unwrap(), runs: Arc::default() }
+        Self::with(|region| region)
+    }
+
+    fn with(settings: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Self {
+        let clock = ManualClock::new();
+        let region = Region::builder("model").ttl(TTL).deadline(DEADLINE).clock(clock.clone());
+        Self { region: settings(region).build().unwrap(), clock, runs: Arc::default() }
     }
 
     /// How often the function ran, which is what it returns.
@@ -55,9 +72,38 @@ impl Subject {
         }))
     }
 
+    fn call_with_a_tag(&self) -> usize {
+        self.region.get_or_create(Key::from("k").tagged(["tag"]), || self.run())
+    }
+
+    /// Fails, and has the error remembered.
+    fn fail(&self) -> usize {
+        let policy = Policy { error_ttl: Some(|| TTL), ..Policy::default() };
+        let call = self.region.entry_by_hand::<usize>("k", policy);
+        let work: Work<usize, usize, _, _, ()> = Work::new((), |()| Err(self.run()));
+        call.run(Some(Share::by_clone()), work).map(|served| served.value).unwrap_err()
+    }
+
+    /// Renews in a thread of its own.
+    fn call_renewing_in_background(&self) -> usize {
+        let call = self.region.entry_by_hand::<usize>("k", Policy::default());
+        let work = Work::new((self.clone(),), |(subject,): (Self,)| Ok::<_, Infallible>(subject.run()));
+        let own: fn(&(Self,)) -> Owned<usize, Infallible> = |(subject,)| {
+            let subject = subject.clone();
+            Box::new(move || Ok(subject.run()))
+        };
+        call.run(None, work.renewed(own)).map(|served| served.value).unwrap()
+    }
+
+    fn stored(&self) -> Option<usize> {
+        self.region.get("k").unwrap()
+    }
+
     /// Nothing is left of any flight.
     fn assert_settled(&self) {
-        assert!(!self.region.core().flights.is_computing(&self.region.hand_key("k")));
+        let flights = &self.region.core().flights;
+        assert!(!flights.is_computing(&self.region.hand_key("k")));
+        assert_eq!(flights.disowned_now(), 0);
     }
 }
 
@@ -208,6 +254,182 @@ fn failures_that_cannot_be_shared_end_for_everyone() {
     });
 }
 
+#[test]
+fn a_caller_after_the_invalidation_of_a_tag_gets_a_computation_that_began_after_it() {
+    explore(|| {
+        let subject = Subject::new();
+        let before = [spawn(&subject, Subject::call_with_a_tag), spawn(&subject, Subject::call_with_a_tag)];
+        let begun = subject.runs();
+        subject.region.invalidate_tag("tag").unwrap();
+        let seen = subject.call_with_a_tag();
+        assert!(seen > begun, "saw {seen}, and {begun} had begun before the invalidation");
+        for caller in before {
+            caller.join().unwrap();
+        }
+        let stored = subject.stored().expect("the last to compute stored its value");
+        assert!(stored > begun, "stored {stored}, and {begun} had begun before the invalidation");
+        assert!(subject.runs() <= 2, "{} computations", subject.runs());
+        subject.assert_settled();
+    });
+}
+
+#[test]
+fn a_remembered_error_is_never_from_before_an_invalidation() {
+    let forget: [fn(&Region); 3] = [
+        |region| region.delete("k").unwrap(),
+        |region| region.invalidate(Invalidation::Hard).unwrap(),
+        |region| region.invalidate(Invalidation::Soft).unwrap(),
+    ];
+    for forget in forget {
+        explore(move || {
+            let subject = Subject::new();
+            let before = [spawn(&subject, Subject::fail), spawn(&subject, Subject::fail)];
+            let begun = subject.runs();
+            forget(&subject.region);
+            let seen = subject.fail();
+            assert!(seen > begun, "saw {seen}, and {begun} had begun before the invalidation");
+            for caller in before {
+                caller.join().unwrap();
+            }
+            let seen = subject.fail();
+            assert!(seen > begun, "remembered {seen}, and {begun} had begun before the invalidation");
+            assert!(subject.runs() <= 2, "{} computations", subject.runs());
+            subject.assert_settled();
+        });
+    }
+}
+
+#[test]
+fn a_deadline_that_passes_at_any_point_costs_one_computation_at_most() {
+    explore(|| {
+        let subject = Subject::new();
+        let callers =
+            [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task), spawn(&subject, Subject::call)];
+        subject.clock.advance(DEADLINE);
+        let seen: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+        assert!(subject.runs() <= 2, "{} computations", subject.runs());
+        assert!(subject.stored().is_some_and(|stored| seen.contains(&stored)));
+        assert!(subject.region.stats().disowned <= 1);
+        subject.assert_settled();
+    });
+}
+
+#[test]
+fn a_leader_that_hangs_is_replaced_and_what_it_brings_late_is_not_stored_over_a_newer_value() {
+    explore(|| {
+        let subject = Subject::new();
+        let (hang, begun) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let leader = {
+            let (hang, begun) = (Arc::clone(&hang), Arc::clone(&begun));
+            spawn(&subject, move |subject| {
+                subject.region.get_or_create("k", || {
+                    begun.open();
+                    hang.wait();
+                    subject.run()
+                })
+            })
+        };
+        begun.wait();
+        let followers = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+        subject.clock.advance(DEADLINE);
+        for follower in followers {
+            assert_eq!(follower.join().unwrap(), 1);
+        }
+        assert_eq!(subject.region.stats().disowned, 1);
+        hang.open();
+        assert_eq!(leader.join().unwrap(), 2, "its own caller gets what it computed");
+        assert_eq!(subject.stored(), Some(1));
+        subject.assert_settled();
+    });
+}
+
+#[test]
+fn who_has_waited_long_enough_computes_aside_and_everyone_is_answered() {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    explore(|| {
+        let subject = Subject::with(|region| region.wait_timeout(PATIENCE));
+        let callers =
+            [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task), spawn(&subject, Subject::call)];
+        subject.clock.advance(PATIENCE);
+        let seen: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+        assert!((1..=3).contains(&subject.runs()), "{} computations", subject.runs());
+        assert!(subject.stored().is_some_and(|stored| seen.contains(&stored)));
+        assert_eq!(subject.region.stats().disowned, 0);
+        subject.assert_settled();
+    });
+}
+
+#[test]
+fn an_invalidation_and_a_deadline_at_any_point_leave_nothing_that_began_before() {
+    explore(|| {
+        let subject = Subject::new();
+        let before = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+        subject.clock.advance(DEADLINE);
+        let begun = subject.runs();
+        subject.region.delete("k").unwrap();
+        let seen = subject.call();
+        assert!(seen > begun, "saw {seen}, and {begun} had begun before the invalidation");
+        for caller in before {
+            caller.join().unwrap();
+        }
+        let stored = subject.stored().expect("the last to compute stored its value");
+        assert!(stored > begun, "stored {stored}, and {begun} had begun before the invalidation");
+        assert!(subject.runs() <= 3, "{} computations", subject.runs());
+        subject.assert_settled();
+    });
+}
+
+#[test]
+fn a_renewal_in_the_background_is_one_for_all_callers() {
+    #[derive(Debug)]
+    struct InThreads;
+    impl Runner for InThreads {
+        fn run(&self, job: Job) -> bool {
+            thread::spawn(job);
+            true
+        }
+
+        fn spawn(&self, _: Task) -> bool {
+            false
+        }
+    }
+
+    explore(|| {
+        let subject = Subject::with(|region| region.stale_while_revalidate(TTL).runner(InThreads));
+        subject.region.set("k", &0_usize).unwrap();
+        subject.clock.advance(TTL);
+        let call = Subject::call_renewing_in_background;
+        let callers = [spawn(&subject, call), spawn(&subject, call), spawn(&subject, call)];
+        for caller in callers {
+            assert!(caller.join().unwrap() <= 1);
+        }
+        let stats = subject.region.stats();
+        assert_eq!((stats.renewals, stats.misses, stats.coalesced), (1, 0, 0), "{stats}");
+        while subject.stored().is_none() {
+            thread::yield_now();
+        }
+        assert_eq!((subject.stored(), subject.runs()), (Some(1), 1));
+    });
+}
+
+/// Closed until opened.
+#[derive(Default)]
+struct Gate(shuttle::sync::Mutex<bool>, shuttle::sync::Condvar);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut open = self.0.lock().unwrap();
+        while !*open {
+            open = self.1.wait(open).unwrap();
+        }
+    }
+}
+
 /// The primitives of `super::sync`, made of shuttle's.
 pub(super) mod primitives {
     use std::collections::{HashMap, VecDeque};
@@ -215,7 +437,8 @@ pub(super) mod primitives {
     use std::pin::Pin;
     use std::task::{Context, Poll, Waker};
 
-    use shuttle::sync::{Arc, Condvar};
+    pub(in crate::flight) use shuttle::future::block_on;
+    use shuttle::sync::Arc;
     pub(in crate::flight) use shuttle::sync::{Mutex, MutexGuard};
     pub(in crate::flight) use shuttle::thread_local;
 
@@ -251,11 +474,8 @@ pub(super) mod primitives {
     /// As `event_listener::Event`: a notification reaches those who listen, not those who come later.
     pub(in crate::flight) struct Event(Arc<Mutex<VecDeque<Arc<Slot>>>>);
 
-    #[derive(Default)]
-    struct Slot {
-        state: Mutex<(bool, Option<Waker>)>,
-        told: Condvar,
-    }
+    /// Whether the listener was told, and whom to wake for it.
+    type Slot = Mutex<(bool, Option<Waker>)>;
 
     impl Event {
         pub(in crate::flight) fn new() -> Self {
@@ -272,11 +492,10 @@ pub(super) mod primitives {
         pub(in crate::flight) fn notify(&self, _everyone: usize) {
             for slot in self.0.lock().unwrap().drain(..) {
                 let waker = {
-                    let mut state = slot.state.lock().unwrap();
+                    let mut state = slot.lock().unwrap();
                     state.0 = true;
                     state.1.take()
                 };
-                slot.told.notify_all();
                 waker.into_iter().for_each(Waker::wake);
             }
         }
@@ -284,20 +503,11 @@ pub(super) mod primitives {
 
     pub(in crate::flight) struct Listener(Arc<Slot>);
 
-    impl Listener {
-        pub(in crate::flight) fn wait(self) {
-            let mut state = self.0.state.lock().unwrap();
-            while !state.0 {
-                state = self.0.told.wait(state).unwrap();
-            }
-        }
-    }
-
     impl Future for Listener {
         type Output = ();
 
         fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-            let mut state = self.0.state.lock().unwrap();
+            let mut state = self.0.lock().unwrap();
             if state.0 {
                 return Poll::Ready(());
             }

@@ -4,10 +4,10 @@
 //! (`super::model`); everywhere else they are the real ones. Nothing else in `flight` names either.
 
 #[cfg(test)]
-pub(super) use super::model::primitives::{Event, Map, Mutex, MutexGuard, thread_local};
+pub(super) use super::model::primitives::{Event, Map, Mutex, MutexGuard, block_on, thread_local};
 
 #[cfg(not(test))]
-pub(super) use self::real::{Event, Map, Mutex, MutexGuard, thread_local};
+pub(super) use self::real::{Event, Map, Mutex, MutexGuard, block_on, thread_local};
 
 /// Locks; no code of a user's runs under these locks, so what a panic left behind is whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -16,7 +16,11 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(not(test))]
 mod real {
+    use std::future::Future;
     use std::hash::Hash;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
     pub(in crate::flight) use std::sync::{Mutex, MutexGuard};
     pub(in crate::flight) use std::thread_local;
 
@@ -62,6 +66,19 @@ mod real {
     }
 
     use super::Change;
+
+    /// Parks the thread until the future is ready.
+    pub(in crate::flight) fn block_on<F: Future>(future: F) -> F::Output {
+        let (parker, unparker) = parking::pair();
+        let waker = Waker::from(unparker);
+        let mut future = pin!(future);
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => parker.park(),
+            }
+        }
+    }
 }
 
 /// What becomes of an entry of a [`Map`].

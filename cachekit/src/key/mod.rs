@@ -19,6 +19,7 @@ use std::str::FromStr;
 use smallvec::SmallVec;
 
 use crate::companion::Annotated;
+use crate::tags::TagNames;
 
 pub(crate) type Arguments = SmallVec<[u8; 36]>;
 
@@ -49,6 +50,8 @@ pub struct Key {
     /// The function that made the key; no part of what the key is, but it finds the function's table even where another
     /// function has the same name.
     origin: Option<Annotated>,
+    /// The tags of what is stored under the key; no part of what the key is either.
+    tags: TagNames,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,16 +67,39 @@ impl Key {
         Self {
             form: Form::Call { function: function.into(), arguments: Arguments::from_slice(arguments) },
             origin: None,
+            tags: TagNames::default(),
         }
     }
 
-    pub(crate) fn made_by(mut self, origin: Annotated) -> Self {
+    pub(crate) fn made_by(mut self, origin: Annotated, tags: TagNames) -> Self {
         self.origin = Some(origin);
+        self.tags = tags;
+        self
+    }
+
+    /// Gives these tags to what is stored under the key by this call; they are no part of the key.
+    ///
+    /// ```
+    /// use cachekit::{Key, Region};
+    ///
+    /// let region = Region::builder("tagged by hand").build()?;
+    /// region.set(Key::from("cart").tagged(["user:5", "carts"]), &3_u32)?;
+    /// region.invalidate_tag("user:5")?;
+    /// assert_eq!(region.get::<u32>("cart")?, None);
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tagged(mut self, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.tags.extend(tags);
         self
     }
 
     pub(crate) fn form(&self) -> &Form {
         &self.form
+    }
+
+    pub(crate) fn tags(&self) -> &TagNames {
+        &self.tags
     }
 
     pub(crate) fn origin(&self) -> Option<&Annotated> {
@@ -180,7 +206,7 @@ impl From<&str> for Key {
             function.contains("::").then_some(())?;
             Some(Self::call(function.to_owned(), &text::read(arguments)?.to_bytes()))
         });
-        call.unwrap_or_else(|| Self { form: Form::Hand(text.into()), origin: None })
+        call.unwrap_or_else(|| Self { form: Form::Hand(text.into()), origin: None, tags: TagNames::default() })
     }
 }
 

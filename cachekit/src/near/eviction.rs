@@ -58,6 +58,8 @@ struct Queues {
     small: VecDeque<Candidate>,
     main: VecDeque<Candidate>,
     ghosts: Ghosts,
+    /// Which element was looked at last for whether its entry can still be served.
+    swept: usize,
 }
 
 /// What the queues want done before there is room.
@@ -77,7 +79,7 @@ enum Queue {
 }
 
 impl Eviction {
-    /// At most `capacity` entries; `usize::MAX` is no limit, and then entries are counted and not queued.
+    /// At most `capacity` entries; `usize::MAX` is no limit.
     pub(crate) fn new(capacity: usize) -> Self {
         Self(Mutex::new(Queues {
             capacity,
@@ -86,6 +88,7 @@ impl Eviction {
             small: VecDeque::new(),
             main: VecDeque::new(),
             ghosts: Ghosts::default(),
+            swept: 0,
         }))
     }
 
@@ -126,10 +129,16 @@ impl Eviction {
     ///
     /// Not earlier: an element whose entry is not there yet would be taken for one whose entry is gone.
     pub(crate) fn enqueue(&self, room: Room) {
+        self.lock().push(room.candidate, room.queue);
+    }
+
+    /// The next entry to look at for whether it can still be served; all of them get their turn.
+    pub(crate) fn next_to_sweep(&self) -> Option<Candidate> {
         let mut queues = self.lock();
-        if queues.capacity != usize::MAX {
-            queues.push(room.candidate, room.queue);
-        }
+        let (small, all) = (queues.small.len(), queues.small.len() + queues.main.len());
+        queues.swept = if queues.swept + 1 < all { queues.swept + 1 } else { 0 };
+        let at = queues.swept;
+        if at < small { queues.small.get(at) } else { queues.main.get(at - small) }.copied()
     }
 
     /// Counts an entry whose room was given back although it never had any.

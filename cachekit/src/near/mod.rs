@@ -16,6 +16,7 @@ use self::eviction::{Candidate, Inspection};
 use crate::clock::Nanos;
 use crate::fetched::{Served, Source};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
+use crate::tags::Tagged;
 
 /// An entry as it was found.
 #[derive(Clone, Debug)]
@@ -31,9 +32,14 @@ impl<V> Found<V> {
         judge(&self.stamp, self.expired, at)
     }
 
-    /// Whether the value is served in place of an error of the function: it is due for renewal but fresh, or good enough.
-    pub(crate) fn covers_failure(&self, at: &Circumstances) -> bool {
-        self.judge(at) == Verdict::Ahead || self.stamp.is_good_enough(at.epoch, at.now, &at.timing)
+    /// Whether the value is served in place of an error of the function: it is good enough for that, or it is served while
+    /// somebody else, `in_background`, renews it.
+    pub(crate) fn covers_failure(&self, at: &Circumstances, in_background: bool) -> bool {
+        match self.judge(at) {
+            Verdict::Ahead => true,
+            Verdict::Revalidate if in_background => true,
+            _ => self.stamp.is_good_enough(at.epoch, at.now, &at.timing),
+        }
     }
 
     pub(crate) fn served(self, source: Source) -> Served<V> {
@@ -45,6 +51,8 @@ impl<V> Found<V> {
 pub(crate) trait AnyNear: Send + Sync {
     /// Drops what is not readable at the epoch, or everything without one; calls `gone` for each.
     fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut());
+    /// Drops an entry if it is still the one meant and cannot be served any more; calls `gone` as [`evict`](Self::evict).
+    fn sweep(&self, candidate: Candidate, at: &Circumstances, gone: &mut dyn FnMut());
     /// Looks whether an entry was used since the last look, and forgets that it was.
     fn inspect(&self, candidate: Candidate) -> Inspection;
     /// Drops an entry if it is still the one meant; calls `gone` when it is out of the table and not dropped yet.
@@ -85,15 +93,16 @@ pub(crate) trait Pinned<V> {
     ///
     /// Calls `owed` where the entry was evicted meanwhile and the new one was then removed by a purge, which gave back a
     /// room that had been given back already.
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: Made, owed: &dyn Fn());
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: &Made, owed: &dyn Fn());
     /// Adds an entry that eviction has made room for; `None` where no entry of the table can have the key.
-    fn insert(&self, arguments: &[u8], value: V, made: Made, ticket: u32) -> Option<Added>;
+    fn insert(&self, arguments: &[u8], value: V, made: &Made, ticket: u32) -> Option<Added>;
 }
 
 /// What is known of a value that is to be stored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Made {
     pub(crate) stamp: Stamp,
+    pub(crate) tags: Tagged,
     /// From when on a hit has to look twice.
     pub(crate) attention_from: Nanos,
 }

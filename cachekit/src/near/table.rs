@@ -16,6 +16,7 @@ use super::{Added, AnyNear, Found, Made, Near, Pinned, PinnedAny};
 use crate::clock::{NEVER, Nanos};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 use crate::key::writer::KeyWriter;
+use crate::tags::Tagged;
 
 pub(crate) struct Table<V, K> {
     map: HashMap<K, Slot<V>, KeyHash>,
@@ -26,6 +27,8 @@ pub(crate) struct Table<V, K> {
 struct Slot<V> {
     value: V,
     stamp: Stamp,
+    /// What may invalidate the value beside the region.
+    tags: Tagged,
     /// From when on a hit has to look twice: the value is due for renewal, past its ttl, or expired.
     attention_from: AtomicU64,
     /// Tells the entry from earlier ones of the same key.
@@ -37,10 +40,11 @@ struct Slot<V> {
 }
 
 impl<V> Slot<V> {
-    fn new(value: V, made: Made, ticket: u32) -> Self {
+    fn new(value: V, made: &Made, ticket: u32) -> Self {
         Self {
             value,
             stamp: made.stamp,
+            tags: made.tags.clone(),
             attention_from: AtomicU64::new(made.attention_from),
             ticket,
             used: AtomicBool::new(false),
@@ -49,6 +53,9 @@ impl<V> Slot<V> {
     }
 
     fn judge(&self, at: &Circumstances) -> Verdict {
+        if !self.tags.stand() {
+            return Verdict::Missing;
+        }
         judge(&self.stamp, self.expired.load(Ordering::Acquire), at)
     }
 }
@@ -64,7 +71,7 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
     pub(crate) fn hit(&self, key: &KeyWriter, epoch: Epoch, now: impl FnOnce() -> Nanos) -> Option<V> {
         let map = self.map.pin();
         let slot = map.get(&K::lookup(key)?)?;
-        if slot.stamp.epoch != epoch {
+        if slot.stamp.epoch != epoch || !slot.tags.stand() {
             return None;
         }
         let attention_from = slot.attention_from.load(Ordering::Acquire);
@@ -93,6 +100,16 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
             if !readable(slot) && matches!(map.remove_if(key, |_, slot| unreadable(slot)), Ok(Some(_))) {
                 gone();
             }
+        }
+    }
+
+    fn sweep(&self, candidate: Candidate, at: &Circumstances, gone: &mut dyn FnMut()) {
+        let map = self.map.pin();
+        let is_dead = |slot: &Slot<V>| slot.ticket == candidate.ticket && slot.judge(at) == Verdict::Missing;
+        if map.get(&self.by_hash(candidate)).is_some_and(is_dead)
+            && let Ok(Some(_)) = map.remove_if(&self.by_hash(candidate), |_, slot| is_dead(slot))
+        {
+            gone();
         }
     }
 
@@ -145,6 +162,9 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Near<V> for Table<V, K> {
     fn read(&self, arguments: &[u8], mark: bool) -> Option<Found<V>> {
         let map = self.map.pin();
         let slot = map.get(&K::from_bytes(arguments)?)?;
+        if !slot.tags.stand() {
+            return None;
+        }
         if mark {
             slot.used.store(true, Ordering::Relaxed);
         }
@@ -183,7 +203,7 @@ impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
         }
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: Made, owed: &dyn Fn()) {
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: &Made, owed: &dyn Fn()) {
         let Some(key) = K::from_bytes(arguments) else { return };
         let Some(ticket) = self.map.get(&key, self.guard).map(|old| old.ticket) else { return };
         let Some(new) = value.take() else { return };
@@ -196,7 +216,7 @@ impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
         }
     }
 
-    fn insert(&self, arguments: &[u8], value: V, made: Made, ticket: u32) -> Option<Added> {
+    fn insert(&self, arguments: &[u8], value: V, made: &Made, ticket: u32) -> Option<Added> {
         let old = self.map.insert(K::from_bytes(arguments)?, Slot::new(value, made, ticket), self.guard);
         Some(if old.is_none() { Added::New } else { Added::Replacing })
     }

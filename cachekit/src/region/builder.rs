@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Region;
+use super::runner::Runner;
+#[cfg(doc)]
+use super::runner::Threads;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::freshness::{RefreshAhead, Timing};
@@ -12,6 +15,9 @@ use crate::key::generator::KeyContext;
 
 /// Entries that a region holds where nothing else is said.
 pub(crate) const DEFAULT_CAPACITY: usize = 10_000;
+
+/// Computations past their deadline that a region puts up with where nothing else is said.
+const MAX_DISOWNED: usize = 100;
 
 pub(crate) type Mangler = Arc<dyn Fn(&str) -> String + Send + Sync>;
 pub(crate) type Generator = Arc<dyn Fn(&KeyContext<'_>) -> String + Send + Sync>;
@@ -22,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) timing: Timing,
     pub(crate) capacity: usize,
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) runner: Option<Arc<dyn Runner>>,
+    pub(crate) max_disowned: usize,
     pub(crate) version: Option<u64>,
     pub(crate) key_prefix: Box<str>,
     pub(crate) key_mangler: Option<Mangler>,
@@ -35,6 +43,8 @@ impl Settings {
             timing: Timing::default(),
             capacity: DEFAULT_CAPACITY,
             clock: None,
+            runner: None,
+            max_disowned: MAX_DISOWNED,
             version: None,
             key_prefix: "".into(),
             key_mangler: None,
@@ -54,8 +64,7 @@ impl Settings {
             (Some(new), Some(old)) => Arc::ptr_eq(new, old),
             _ => false,
         };
-        let unbounded = |settings: &Self| settings.capacity == usize::MAX;
-        same_clock && same_generator && self.version == old.version && unbounded(self) == unbounded(old)
+        same_clock && same_generator && self.version == old.version
     }
 }
 
@@ -94,9 +103,11 @@ impl RegionBuilder {
         self
     }
 
-    /// How long past its ttl a value is served while one caller renews it. Default: as long as the ttl, at most 5 minutes.
+    /// How long past its ttl a value is served while it is renewed. Default: as long as the ttl, at most 5 minutes, and
+    /// only to those who meet a caller that computes.
     ///
-    /// The one who renews waits for the new value; the others are served the old one at once.
+    /// The value is renewed in the background by functions with `background` in their attribute, and everyone is served
+    /// the old one at once. Otherwise one caller renews it and waits for the new value.
     pub fn stale_while_revalidate(mut self, span: Duration) -> Self {
         self.settings.timing.stale_while_revalidate = Some(span);
         self
@@ -146,6 +157,41 @@ impl RegionBuilder {
     /// Default: 0.
     pub fn jitter(mut self, fraction: f64) -> Self {
         self.settings.timing.jitter = Some(fraction);
+        self
+    }
+
+    /// How long a caller waits for another's computation; then it takes the value past its ttl if there is one, and else
+    /// computes for itself. Default: as long as it takes.
+    ///
+    /// It also ends a circle: two functions that call each other, of which two callers each compute what the other waits
+    /// for.
+    pub fn wait_timeout(mut self, span: Duration) -> Self {
+        self.settings.timing.wait_timeout = Some(span);
+        self
+    }
+
+    /// How long a computation holds the others up. Default: 60 s; `Duration::MAX` is no limit.
+    ///
+    /// Then it is disowned: the next caller starts its own. What the disowned one still returns reaches its own caller,
+    /// and is stored unless something newer was, or an invalidation came between.
+    pub fn deadline(mut self, span: Duration) -> Self {
+        self.settings.timing.deadline = Some(span);
+        self
+    }
+
+    /// How many computations may be past their [`deadline`](Self::deadline) at once. Default: 100.
+    ///
+    /// While there are so many, no others are begun in their place: callers wait on, as far as `wait_timeout` lets them,
+    /// rather than adding to the load of what hangs.
+    pub fn max_disowned(mut self, computations: usize) -> Self {
+        self.settings.max_disowned = computations;
+        self
+    }
+
+    /// Where values are renewed in the background. Default: [`Threads`], two of them for functions, and the current tokio
+    /// runtime for an `async fn` (feature `tokio`).
+    pub fn runner(mut self, runner: impl Runner) -> Self {
+        self.settings.runner = Some(Arc::new(runner));
         self
     }
 
@@ -234,6 +280,8 @@ impl fmt::Debug for RegionBuilder {
             .field("timing", &self.settings.timing)
             .field("capacity", &self.settings.capacity)
             .field("clock", &self.settings.clock)
+            .field("runner", &self.settings.runner)
+            .field("max_disowned", &self.settings.max_disowned)
             .field("version", &self.settings.version)
             .field("key_prefix", &self.settings.key_prefix)
             .field("key_mangler", &self.settings.key_mangler.is_some())

@@ -17,6 +17,8 @@ use crate::info::FnInfo;
 use crate::key::Key;
 use crate::near::eviction::Room;
 use crate::near::{Found, Made, Near};
+use crate::options::CallOptions;
+use crate::tags::{TagNames, Tagged};
 
 /// What a function says about its values.
 pub(crate) struct Policy<V> {
@@ -24,6 +26,8 @@ pub(crate) struct Policy<V> {
     pub(crate) ttl_of: Option<fn(&V) -> Option<Duration>>,
     pub(crate) timing: Timing,
     pub(crate) should_cache: Option<fn(&V) -> bool>,
+    /// How long an error is remembered.
+    pub(crate) error_ttl: Option<fn() -> Duration>,
 }
 
 impl<V> Clone for Policy<V> {
@@ -36,9 +40,12 @@ impl<V> Copy for Policy<V> {}
 
 impl<V> Default for Policy<V> {
     fn default() -> Self {
-        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None }
+        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None, error_ttl: None }
     }
 }
+
+/// How many entries an insertion looks at to see whether they can still be served.
+const LOOKS: usize = 2;
 
 /// One entry of a region, about to be read or written.
 pub(crate) struct Call<V> {
@@ -46,8 +53,25 @@ pub(crate) struct Call<V> {
     pub(crate) near: Arc<dyn Near<V>>,
     pub(crate) key: FlightKey,
     pub(crate) policy: Policy<V>,
+    /// The tags of what is stored; those of a function's own are told by its work.
+    pub(crate) tags: TagNames,
+    pub(crate) options: CallOptions,
     /// The function; `None` for an entry made by hand.
     pub(crate) info: Option<&'static FnInfo>,
+}
+
+impl<V> Clone for Call<V> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            near: Arc::clone(&self.near),
+            key: self.key.clone(),
+            policy: self.policy,
+            tags: self.tags.clone(),
+            options: self.options,
+            info: self.info,
+        }
+    }
 }
 
 impl<V> Call<V> {
@@ -85,21 +109,26 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// Stores a value in place of what is there or is being computed.
     pub(crate) fn set(&self, value: V) {
-        let made = self.made(&value, self.core.epoch(), 0).filter(|_| !self.core.is_off());
+        let tags = self.core.tags.read(&self.tags);
+        let made = self.made(&value, self.core.epoch(), 0, tags).filter(|_| !self.core.is_off());
         let Some(made) = made else {
             return self.invalidate();
         };
+        self.core.expect(&made);
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let mut value = Some(value);
+        let mut _failure = None;
         self.near.pinned(&mut |table| {
-            flights.overtake(&self.key, || table.replace(arguments, &mut value, made, &|| self.core.reclaim()));
+            _failure = flights.overtake(&self.key, || {
+                table.replace(arguments, &mut value, &made, &|| self.core.reclaim());
+                self.core.failures.forget(&self.key)
+            });
         });
-        self.core.backoff.forget(&self.key);
         let Some(room) = self.room(value.is_some()) else { return };
         self.near.pinned(&mut |table| {
             let added = value
                 .take()
-                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, made, room.ticket())));
+                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, &made, room.ticket())));
             self.core.settle(room, added);
         });
     }
@@ -135,29 +164,34 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// What is known of a value made now; `None` where its ttl is zero.
-    pub(super) fn made(&self, value: &V, epoch: Epoch, cost: Nanos) -> Option<Made> {
+    pub(super) fn made(&self, value: &V, epoch: Epoch, cost: Nanos, tags: Tagged) -> Option<Made> {
+        if !self.options.stores {
+            return None;
+        }
         let timing = self.core.timing(self.policy.timing);
-        let own = self.policy.ttl_of.and_then(|ttl_of| ttl_of(value));
+        let own = self.options.ttl.or_else(|| self.policy.ttl_of.and_then(|ttl_of| ttl_of(value)));
         let ttl = own.map_or_else(|| self.core.ttl(self.policy.ttl), nanos);
         let ttl = timing.jittered(ttl, fastrand::f64());
         let stamp = Stamp { created: self.core.now(), ttl, cost, epoch };
-        (ttl > 0).then(|| Made { stamp, attention_from: stamp.attention_from(&timing) })
+        (ttl > 0).then(|| Made { stamp, tags, attention_from: stamp.attention_from(&timing) })
     }
 
     /// Stores what was computed, if nothing has overtaken it.
-    pub(super) fn store(&self, lead: &Lead, value: &V, made: Made) {
-        if self.core.epoch() != made.stamp.epoch {
+    pub(super) fn store(&self, lead: &mut Lead, value: &V, made: &Made) {
+        if self.core.epoch() != made.stamp.epoch || !made.tags.stand() {
             return;
         }
-        self.core.backoff.forget(&self.key);
+        self.core.expect(made);
         let arguments = &*self.key.arguments;
         let mut value = Some(value.clone());
+        let (mut failure, mut failure_then) = (None, None);
         let mut commit = Commit::Declined;
         self.near.pinned(&mut |table| {
             let mut present = false;
             table.look(arguments, &self.circumstances(), &mut |_, _| present = true);
             if present {
                 commit = lead.commit(|| {
+                    failure = self.core.failures.forget(&self.key);
                     table.replace(arguments, &mut value, made, &|| self.core.reclaim());
                     value.is_none()
                 });
@@ -167,6 +201,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.near.pinned(&mut |table| {
             let mut added = None;
             lead.commit(|| {
+                failure_then = self.core.failures.forget(&self.key);
                 added = value.take().and_then(|value| table.insert(arguments, value, made, room.ticket()));
                 true
             });
@@ -179,6 +214,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !needed {
             return None;
         }
+        self.core.sweep(LOOKS);
         self.core.admit(self.key.table, self.near.any().hash(&self.key.arguments)?)
     }
 }

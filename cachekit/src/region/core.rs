@@ -1,6 +1,6 @@
 //! What the functions of a region share: epoch, time, counters, flights, room.
 
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::backoff::Backoff;
 use super::builder::Settings;
+use super::failures::Failures;
+use super::runner::{Runner, Threads};
 use super::stats::{Counters, Event, Stats};
-use crate::clock::{Nanos, coarse, nanos};
+use crate::clock::{Clock, NEVER, Nanos, System, coarse, nanos};
 use crate::events;
 use crate::flight::Flights;
-use crate::freshness::{Epoch, Timing};
+use crate::freshness::{Circumstances, Epoch, Timing};
+use crate::info::FnInfo;
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
-use crate::near::{Added, AnyNear};
+use crate::near::{Added, AnyNear, Made};
+use crate::tags::Tags;
 
 /// The bit of the epoch that no entry has: while it is set, every call goes to its function.
 const OFF: u64 = 1 << 63;
@@ -29,15 +32,23 @@ pub(crate) struct Core {
     own_clock: AtomicBool,
     pub(crate) counters: Counters,
     /// How often the region is switched off.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     off: Mutex<usize>,
     settings: ArcSwap<Settings>,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) backoff: Backoff,
+    pub(crate) failures: Failures,
+    pub(crate) tags: Tags,
     eviction: Eviction,
-    /// The tables by their number; a hand-made region may go before they are looked at again.
-    tables: RwLock<Vec<Weak<dyn AnyNear>>>,
+    /// Whether an entry was stored that will not be served for ever.
+    has_mortals: AtomicBool,
+    /// The tables by their number, with their functions; a hand-made region may go before they are looked at again.
+    tables: RwLock<Vec<Attached>>,
+    /// Runs background renewals where the settings name no runner.
+    threads: Arc<Threads>,
 }
+
+/// A table of the region, with its function.
+type Attached = (Weak<dyn AnyNear>, Option<&'static FnInfo>);
 
 impl Core {
     pub(crate) fn new(name: &str, settings: Settings) -> Self {
@@ -46,13 +57,16 @@ impl Core {
             epoch: AtomicU64::new(0),
             own_clock: AtomicBool::new(settings.clock.is_some()),
             counters: Counters::new(),
-            #[cfg(feature = "testing")]
+            #[cfg(any(test, feature = "testing"))]
             off: Mutex::default(),
             flights: Arc::new(Flights::new()),
-            backoff: Backoff::default(),
+            failures: Failures::default(),
+            tags: Tags::default(),
             eviction: Eviction::new(settings.capacity),
             settings: ArcSwap::from_pointee(settings),
+            has_mortals: AtomicBool::new(false),
             tables: RwLock::new(Vec::new()),
+            threads: Arc::default(),
         }
     }
 
@@ -69,6 +83,23 @@ impl Core {
     #[cold]
     fn own_now(&self) -> Nanos {
         self.settings.load().clock.as_ref().map_or_else(coarse, |clock| nanos(clock.now()))
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.settings.load().clock.clone().unwrap_or_else(|| Arc::new(System))
+    }
+
+    pub(crate) fn max_disowned(&self) -> usize {
+        self.settings.load().max_disowned
+    }
+
+    /// Whether the settings name a runner, which is then asked for everything.
+    pub(crate) fn has_runner(&self) -> bool {
+        self.settings.load().runner.is_some()
+    }
+
+    pub(crate) fn runner(&self) -> Arc<dyn Runner> {
+        self.settings.load().runner.clone().unwrap_or_else(|| self.threads.clone())
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -94,7 +125,7 @@ impl Core {
 
     /// The time to live of what is stored now, by the function's own setting or the region's.
     pub(crate) fn ttl(&self, own: Option<fn() -> Duration>) -> Nanos {
-        own.map(|ttl| ttl()).or_else(|| self.settings.load().ttl).map_or(crate::clock::NEVER, nanos)
+        own.map(|ttl| ttl()).or_else(|| self.settings.load().ttl).map_or(NEVER, nanos)
     }
 
     /// How stale a value may be, by the function's own settings and the region's.
@@ -112,14 +143,14 @@ impl Core {
     }
 
     /// Until as many calls of `switch_on`, every call goes to its function.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn switch_off(&self) {
         let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
         *off += 1;
         self.epoch.fetch_or(OFF, Ordering::AcqRel);
     }
 
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn switch_on(&self) {
         let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
         *off -= 1;
@@ -129,9 +160,9 @@ impl Core {
     }
 
     /// Gives the table a number.
-    pub(crate) fn attach(&self, table: Weak<dyn AnyNear>) -> u32 {
+    pub(crate) fn attach(&self, table: Weak<dyn AnyNear>, function: Option<&'static FnInfo>) -> u32 {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        tables.push(table);
+        tables.push((table, function));
         u32::try_from(tables.len() - 1).expect("a program has fewer than 2^32 annotated functions")
     }
 
@@ -158,6 +189,30 @@ impl Core {
         self.eviction.reclaim();
     }
 
+    /// Notes what is about to be stored.
+    pub(crate) fn expect(&self, made: &Made) {
+        if (made.stamp.ttl != NEVER || made.tags.any()) && !self.has_mortals.load(Ordering::Relaxed) {
+            self.has_mortals.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Drops some of the entries that cannot be served any more: as many as it finds in `looks` looks.
+    ///
+    /// Whoever stores an entry looks at others too, so what is dead goes in time and nobody ever looks at all of them.
+    pub(crate) fn sweep(&self, looks: usize) {
+        if !self.has_mortals.load(Ordering::Relaxed) {
+            return;
+        }
+        let (epoch, now, timing) = (self.epoch(), self.now(), self.settings.load().timing);
+        for _ in 0..looks {
+            let Some(candidate) = self.eviction.next_to_sweep() else { return };
+            let Some((table, function)) = self.table_with_function(candidate.table) else { continue };
+            let timing = function.map_or(timing, |function| function.timing().or(timing));
+            let at = Circumstances { epoch, now, timing, random: 1.0 };
+            table.sweep(candidate, &at, &mut || self.release(1));
+        }
+    }
+
     /// Gives back the room of removed entries.
     pub(crate) fn release(&self, entries: usize) {
         self.eviction.release(entries);
@@ -171,17 +226,22 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.stats(self.eviction.live())
+        self.counters.stats(self.eviction.live(), self.flights.disowned())
     }
 
     fn tables(&self) -> Vec<Arc<dyn AnyNear>> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.iter().filter_map(Weak::upgrade).collect()
+        tables.iter().filter_map(|(table, _)| table.upgrade()).collect()
     }
 
     fn table(&self, number: u32) -> Option<Arc<dyn AnyNear>> {
+        self.table_with_function(number).map(|(table, _)| table)
+    }
+
+    fn table_with_function(&self, number: u32) -> Option<(Arc<dyn AnyNear>, Option<&'static FnInfo>)> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.get(number as usize)?.upgrade()
+        let (table, function) = tables.get(number as usize)?;
+        Some((table.upgrade()?, *function))
     }
 }
 

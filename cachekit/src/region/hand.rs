@@ -78,14 +78,14 @@ impl<V: Clone + Send + Sync + 'static> Pinned<V> for PinnedHand<'_> {
         });
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: Made, owed: &dyn Fn()) {
+    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: &Made, owed: &dyn Fn()) {
         let mut by_hand = value.take().map(HandValue::new);
         self.0.replace(arguments, &mut by_hand, made, owed);
         // Given back where there was nothing to replace; nobody else has seen it.
         *value = by_hand.and_then(|new| Arc::into_inner(new.value.downcast().ok()?));
     }
 
-    fn insert(&self, arguments: &[u8], value: V, made: Made, ticket: u32) -> Option<Added> {
+    fn insert(&self, arguments: &[u8], value: V, made: &Made, ticket: u32) -> Option<Added> {
         self.0.insert(arguments, HandValue::new(value), made, ticket)
     }
 }

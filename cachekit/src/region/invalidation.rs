@@ -23,20 +23,24 @@ pub enum Invalidation {
 
 /// Removes an entry.
 pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
-    let mut removed = false;
+    let (mut removed, mut _failure) = (false, None);
     near.pinned_any(&mut |table| {
-        removed = core.flights.overtake(key, || table.remove(&key.arguments));
+        (removed, _failure) = core.flights.overtake(key, || (table.remove(&key.arguments), core.failures.forget(key)));
     });
     core.release(usize::from(removed));
     events::invalidated(&core.name, "entry");
-    core.backoff.forget(key);
     core.counters.count(Event::Invalidation);
 }
 
 /// Marks an entry as expired.
 pub(crate) fn expire(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
-    near.pinned_any(&mut |table| core.flights.overtake(key, || table.expire(&key.arguments)));
-    core.backoff.forget(key);
+    let mut _failure = None;
+    near.pinned_any(&mut |table| {
+        _failure = core.flights.overtake(key, || {
+            table.expire(&key.arguments);
+            core.failures.forget(key)
+        });
+    });
     events::invalidated(&core.name, "entry, expired");
     core.counters.count(Event::Invalidation);
 }
@@ -57,3 +61,14 @@ pub(crate) fn all(core: &Core, how: Invalidation) {
         }
     }
 }
+
+/// Invalidates every entry that has the tag, in as many steps for a million of them as for one.
+pub(crate) fn tag(core: &Core, name: &str) {
+    core.tags.invalidate(name);
+    events::invalidated(&core.name, "tag");
+    core.counters.count(Event::Invalidation);
+    core.sweep(LOOKS);
+}
+
+/// How many entries the invalidation of a tag looks at to see whether they can still be served.
+const LOOKS: usize = 16;

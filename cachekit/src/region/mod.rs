@@ -3,17 +3,19 @@
 //! A [`Region`] is the handle that users hold. Its functions attach their tables to it, and what it is told, to
 //! invalidate, to be configured, to count, holds for all of them. Entries set by hand live beside those of functions.
 
-pub(crate) mod backoff;
 pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod core;
+pub(crate) mod failures;
 pub(crate) mod hand;
 pub(crate) mod invalidation;
 pub(crate) mod read_through;
 pub(crate) mod registry;
+pub(crate) mod runner;
 pub(crate) mod share;
 pub(crate) mod stats;
 mod tasks;
+pub(crate) mod work;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -21,11 +23,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::builder::RegionBuilder;
 pub use self::invalidation::Invalidation;
+pub use self::runner::{Job, Runner, Task, Threads};
 pub use self::stats::Stats;
 
 use self::call::{Call, Policy};
 use self::core::Core;
 use self::hand::{HandNear, HandTable, hand_bytes};
+use self::work::Work;
 use crate::companion::{Storable, Value};
 use crate::error::{Error, Kind};
 use crate::flight::FlightKey;
@@ -33,6 +37,8 @@ use crate::freshness::Verdict;
 use crate::info::FnInfo;
 use crate::key::{Form, Key, region_text};
 use crate::near::{AnyNear, Near};
+use crate::options::CallOptions;
+use crate::tags::TagNames;
 
 /// A named group of entries with common settings.
 ///
@@ -75,7 +81,7 @@ impl Region {
         let core = Arc::new(Core::new(&declared.name, declared.settings.clone()));
         let hand = Arc::new(HandTable::new());
         let any: Arc<dyn AnyNear> = hand.clone();
-        let hand_number = core.attach(Arc::downgrade(&any));
+        let hand_number = core.attach(Arc::downgrade(&any), None);
         Self(Arc::new(Inner { core, declared, configured: Mutex::new(false), hand, hand_number }))
     }
 
@@ -172,9 +178,10 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// If the key is that of a function with values of another type, or the backend fails.
+    /// If the key is that of a function with values of another type, or of one with tags and made from its text, which
+    /// does not tell them ([`is_untagged`](Error::is_untagged)); or the backend fails.
     pub fn set<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
-        self.entry(&key.into(), Policy::default())?.set(value.clone());
+        self.writable(&key.into())?.set(value.clone());
         Ok(())
     }
 
@@ -216,9 +223,12 @@ impl Region {
         key: impl Into<Key>,
         create: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        match self.entry::<T>(&key.into(), Policy::default()) {
-            Ok(call) => call.run(None, create).map(|served| served.value),
-            // The key is that of a function with values of another type: the caller's value is not lost for that.
+        match self.writable::<T>(&key.into()) {
+            Ok(call) => {
+                let work: Work<T, E, _, _, ()> = Work::new((), |()| create());
+                call.run(None, work).map(|served| served.value)
+            }
+            // The key is that of a function with other values or with tags: the caller's value is not lost for that.
             Err(_) => create(),
         }
     }
@@ -268,6 +278,28 @@ impl Region {
         Ok(())
     }
 
+    /// Invalidates every entry that has the tag: of functions by their attribute, by hand by [`Key::tagged`].
+    ///
+    /// It takes as long for a million entries as for one; their memory is freed bit by bit as others are stored.
+    /// A computation of such an entry that is running reaches the callers who came before, and is not stored.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub fn invalidate_tag(&self, tag: impl AsRef<str>) -> Result<(), Error> {
+        invalidation::tag(&self.0.core, tag.as_ref());
+        Ok(())
+    }
+
+    /// Invalidates every entry that has one of the tags.
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate_tag`](Self::invalidate_tag).
+    pub fn invalidate_tags(&self, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Error> {
+        tags.into_iter().try_for_each(|tag| self.invalidate_tag(tag))
+    }
+
     /// What the region has counted so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -288,7 +320,7 @@ impl Region {
     }
 
     /// How many callers wait for a computation of the key.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn waiting(&self, key: &Key) -> usize {
         self.find(key).map_or(0, |(_, key, _)| self.0.core.flights.followers(&key))
     }
@@ -300,6 +332,8 @@ impl Region {
             near: Arc::new(HandNear(Arc::clone(&self.0.hand))),
             key: self.hand_key(text),
             policy,
+            tags: TagNames::default(),
+            options: CallOptions::default(),
             info: None,
         }
     }
@@ -329,8 +363,25 @@ impl Region {
                 timing: info.map_or(policy.timing, FnInfo::timing),
                 ..policy
             },
+            tags: key.tags().clone(),
+            options: CallOptions::default(),
             info,
         })
+    }
+
+    /// The entry of a key, to store in it.
+    fn writable<T: Value>(&self, key: &Key) -> Result<Call<T>, Error> {
+        let call = self.entry(key, Policy::default())?;
+        if call.info.is_some_and(FnInfo::is_tagged) && key.origin().is_none() {
+            return Err(Error::new(
+                Kind::Untagged,
+                format!(
+                    "`{key}` is an entry of a function with tags, which its text does not tell: store it by the \
+                     function's `set`, or under what its `key` returns"
+                ),
+            ));
+        }
+        Ok(call)
     }
 
     /// Where an entry is: in the table of a function, or among those made by hand.

@@ -8,24 +8,29 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backoff::RETRY_AFTER;
 use super::call::Call;
+use super::failures::{RETRY_AFTER, Remembered};
 use super::share::Share;
 use super::stats::Event;
-use crate::clock::Nanos;
+use super::work::Work;
+use crate::clock::{Nanos, nanos};
 use crate::events;
 use crate::fetched::{Served, Source};
-use crate::flight::{Ended, Follower, Lead, Outcome, Turn, reentrance};
+use crate::flight::{Arrival, Commit, Ended, Follower, Lead, Limits, Outcome, Patience, Shared, Turn, reentrance};
 use crate::freshness::{Circumstances, Verdict};
 use crate::near::Found;
+use crate::options::CallOptions;
+use crate::tags::Tagged;
 
 /// Why a value is computed, which decides what becomes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+pub(crate) enum Why {
     /// There is none, or only one past its ttl.
     Missing,
     /// The one that there is, still fresh, is due for renewal.
     Ahead,
+    /// Everyone is served the one that there is, while this happens in the background.
+    Background,
     /// Somebody asked for a new one.
     Refresh,
 }
@@ -33,83 +38,103 @@ enum Why {
 /// What a caller does next.
 enum Step<V> {
     Serve(Served<V>),
+    /// The function has failed a short while ago.
+    Fail(Shared),
     Compute(Lead, Why),
-    Wait(Follower),
+    /// Serve, and have somebody else compute.
+    Renew(Lead, Why, Found<V>),
+    Wait(Follower, Patience),
     /// The region is switched off.
     Bypass,
 }
 
-/// What a wait came to.
+/// What a wait came to, or a failure that is remembered.
 enum Waited<V, E> {
     Result(Result<Served<V>, E>),
     Compute(Lead),
-    /// The value is of another type than this caller's.
+    /// The value is of another type than this caller's, or not what it asked for.
     Alone,
 }
 
+/// How a computation ended: with a value, an error, or a panic.
+type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload>;
+
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Serves the entry or computes it.
-    pub(crate) fn run<E>(
-        &self,
-        share: Option<Share<E>>,
-        compute: impl FnOnce() -> Result<V, E>,
-    ) -> Result<Served<V>, E> {
-        let (lead, why) = match self.step() {
+    pub(crate) fn run<E, A, B, D>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<Served<V>, E>
+    where
+        B: FnOnce(A) -> Result<V, E>,
+    {
+        let waited = match self.step(&work) {
             Step::Serve(served) => return Ok(served),
-            Step::Bypass => return compute().map(Served::computed),
-            Step::Compute(lead, why) => (lead, why),
-            Step::Wait(follower) => match self.waited(follower.wait(), share) {
-                Waited::Result(result) => return result,
-                Waited::Alone => return compute().map(Served::computed),
-                Waited::Compute(lead) => (lead, Why::Missing),
-            },
+            Step::Bypass => Waited::Alone,
+            Step::Fail(error) => failed(&error, share),
+            Step::Compute(lead, why) => return unwound(self.compute(lead, why, share, work)),
+            Step::Renew(lead, why, found) => return Ok(self.renew(lead, why, found, share, &work)),
+            Step::Wait(follower, patience) => self.waited(follower.wait(&patience), share),
         };
-        self.compute(lead, why, share, compute)
+        match waited {
+            Waited::Result(result) => result,
+            Waited::Alone => work.run().map(Served::computed),
+            Waited::Compute(lead) => unwound(self.compute(lead, Why::Missing, share, work)),
+        }
     }
 
     /// As [`run`](Self::run), for tasks.
-    pub(crate) async fn run_async<E, F>(
+    pub(crate) async fn run_async<E, A, B, F, D>(
         &self,
         share: Option<Share<E>>,
-        compute: impl FnOnce() -> F,
+        work: Work<V, E, A, B, D>,
     ) -> Result<Served<V>, E>
     where
+        B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let (lead, why) = match self.step() {
+        let waited = match self.step(&work) {
             Step::Serve(served) => return Ok(served),
-            Step::Bypass => return compute().await.map(Served::computed),
-            Step::Compute(lead, why) => (lead, why),
-            Step::Wait(follower) => match self.waited(follower.wait_async().await, share) {
-                Waited::Result(result) => return result,
-                Waited::Alone => return compute().await.map(Served::computed),
-                Waited::Compute(lead) => (lead, Why::Missing),
-            },
+            Step::Bypass => Waited::Alone,
+            Step::Fail(error) => failed(&error, share),
+            Step::Compute(lead, why) => return unwound(self.compute_async(lead, why, share, work).await),
+            Step::Renew(lead, why, found) => return Ok(self.renew(lead, why, found, share, &work)),
+            Step::Wait(follower, patience) => self.waited(follower.wait_async(&patience).await, share),
         };
-        self.compute_async(lead, why, share, compute).await
+        match waited {
+            Waited::Result(result) => result,
+            Waited::Alone => work.run().await.map(Served::computed),
+            Waited::Compute(lead) => unwound(self.compute_async(lead, Why::Missing, share, work).await),
+        }
     }
 
     /// Computes whatever is stored, and replaces it.
-    pub(crate) fn refresh<E>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+    pub(crate) fn refresh<E, A, B, D>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<V, E>
+    where
+        B: FnOnce(A) -> Result<V, E>,
+    {
         match self.begin() {
-            None => compute(),
-            Some(lead) => self.compute(lead, Why::Refresh, share, compute).map(|served| served.value),
+            None => work.run(),
+            Some(lead) => unwound(self.compute(lead, Why::Refresh, share, work)).map(|served| served.value),
         }
     }
 
     /// As [`refresh`](Self::refresh), for tasks.
-    pub(crate) async fn refresh_async<E, F>(&self, share: Option<Share<E>>, compute: impl FnOnce() -> F) -> Result<V, E>
+    pub(crate) async fn refresh_async<E, A, B, F, D>(
+        &self,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, D>,
+    ) -> Result<V, E>
     where
+        B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
         match self.begin() {
-            None => compute().await,
-            Some(lead) => self.compute_async(lead, Why::Refresh, share, compute).await.map(|served| served.value),
+            None => work.run().await,
+            Some(lead) => unwound(self.compute_async(lead, Why::Refresh, share, work).await).map(|served| served.value),
         }
     }
 
-    fn step(&self) -> Step<V> {
+    fn step<E, A, B, D>(&self, work: &Work<V, E, A, B, D>) -> Step<V> {
         let core = &self.core;
+        let in_background = work.is_renewable(self);
         loop {
             if core.is_off() {
                 return Step::Bypass;
@@ -118,29 +143,37 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let at = self.circumstances();
             let found = self.near.read(&self.key.arguments, true);
             let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
-            let found = match found {
-                Some(found) if verdict == Verdict::Fresh => return self.serve(found, Source::Fresh),
-                Some(found) if found.covers_failure(&at) && core.backoff.is_pausing(&self.key, at.now) => {
-                    return self.serve(found, Source::StaleOnError);
+            let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+            let is_servable = is_fresh || self.options.takes_stale;
+            let found = match found.filter(|_| is_servable) {
+                Some(found) if verdict == Verdict::Fresh => return Step::Serve(self.served(found, Source::Fresh)),
+                Some(found) if self.is_spared(&found, &at, in_background) => {
+                    return Step::Serve(self.served(found, fresh_or(Source::StaleOnError, is_fresh)));
                 }
                 found => found,
             };
-            let waits = matches!(verdict, Verdict::IfError | Verdict::Missing);
+            if let Some(error) = core.failures.recall(&self.key, at.now, at.epoch) {
+                core.counters.count(Event::Hit);
+                return Step::Fail(error);
+            }
+            let waits = matches!(verdict, Verdict::IfError | Verdict::Missing) || !is_servable;
             match self.elect(&at, waits) {
                 Turn::Lead(lead) => {
+                    if let (true, Verdict::Ahead | Verdict::Revalidate, Some(found)) = (in_background, verdict, found) {
+                        let why = if verdict == Verdict::Ahead { Why::Ahead } else { Why::Background };
+                        return Step::Renew(lead, why, found);
+                    }
                     core.counters.count(Event::Miss);
-                    let why = if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing };
-                    return Step::Compute(lead, why);
+                    return Step::Compute(lead, if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing });
                 }
                 Turn::Follow(follower) => {
                     core.counters.count(Event::Coalesced);
                     events::coalesced(self.subject(&|| self.key()));
-                    return Step::Wait(follower);
+                    return Step::Wait(follower, self.patience(&at));
                 }
                 Turn::Busy => {
                     if let Some(found) = found {
-                        let source = if verdict == Verdict::Ahead { Source::Fresh } else { Source::Stale };
-                        return self.serve(found, source);
+                        return Step::Serve(self.served(found, fresh_or(Source::Stale, is_fresh)));
                     }
                 }
                 Turn::Settled => {}
@@ -150,32 +183,68 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    fn serve(&self, found: Found<V>, source: Source) -> Step<V> {
+    /// Whether nobody tries to renew the value just now, since the last attempt failed.
+    fn is_spared(&self, found: &Found<V>, at: &Circumstances, in_background: bool) -> bool {
+        self.core.failures.is_pausing(&self.key, at.now) && found.covers_failure(at, in_background)
+    }
+
+    fn served(&self, found: Found<V>, source: Source) -> Served<V> {
         if source == Source::Fresh {
             self.core.counters.count(Event::Hit);
         } else {
             self.core.counters.count(Event::StaleHit);
             events::served_stale(self.subject(&|| self.key()), source);
         }
-        Step::Serve(found.served(source))
+        found.served(source)
+    }
+
+    /// Has the value renewed in the background, and serves the one that there is.
+    fn renew<E, A, B, D>(
+        &self,
+        lead: Lead,
+        why: Why,
+        found: Found<V>,
+        share: Option<Share<E>>,
+        work: &Work<V, E, A, B, D>,
+    ) -> Served<V> {
+        // What this one call asks for is no reason to store less, or something else, for everyone.
+        let call = Self { options: CallOptions::default(), ..self.clone() };
+        let started = work.renew(call, lead, why, share);
+        self.core.counters.count(if started { Event::Renewal } else { Event::RenewalSkipped });
+        events::renewing(self.subject(&|| self.key()), started);
+        self.served(found, fresh_or(Source::Stale, why == Why::Ahead))
     }
 
     fn elect(&self, at: &Circumstances, waits: bool) -> Turn {
+        let caller = Arrival { epoch: at.epoch, now: at.now, limits: self.limits(at), waits };
         let mut turn = Turn::Settled;
         let mut _leading = None;
         // Pinned around the election: no value is dropped while the flight's lock is held. When the pin goes, a drop may
         // ask for this very key.
         self.near.pinned(&mut |table| {
-            turn = self.core.flights.elect(&self.key, at.epoch, waits, || {
-                let mut fresh = false;
-                table.look(&self.key.arguments, at, &mut |_, verdict| fresh = verdict == Verdict::Fresh);
-                (fresh, self.core.epoch())
+            turn = self.core.flights.elect(&self.key, &caller, || {
+                let mut is_settled = self.core.failures.knows(&self.key, at.now, at.epoch);
+                table.look(&self.key.arguments, at, &mut |_, verdict| is_settled |= verdict == Verdict::Fresh);
+                (is_settled, self.core.epoch())
             });
             if let Turn::Lead(lead) = &turn {
                 _leading = Some(reentrance::Leading::storing(lead.flight()));
             }
         });
         turn
+    }
+
+    fn limits(&self, at: &Circumstances) -> Limits {
+        Limits { deadline: at.timing.deadline(), most_disowned: self.core.max_disowned() }
+    }
+
+    fn patience(&self, at: &Circumstances) -> Patience {
+        let timeout = at.timing.wait_timeout;
+        Patience {
+            clock: self.core.clock(),
+            until: timeout.map_or(crate::clock::NEVER, |timeout| at.now.saturating_add(nanos(timeout))),
+            limits: self.limits(at),
+        }
     }
 
     /// Takes the lead whatever else runs; `None` where the region is switched off.
@@ -185,7 +254,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             self.invalidate();
             return None;
         }
-        match self.core.flights.begin(&self.key, || self.core.epoch()) {
+        let at = self.circumstances();
+        let until = at.now.saturating_add(at.timing.deadline());
+        match self.core.flights.begin(&self.key, until, || self.core.epoch()) {
             Turn::Lead(lead) => Some(lead),
             _ => self.refuse_reentrance(),
         }
@@ -201,55 +272,89 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>) -> Waited<V, E> {
         match ended {
             Ended::Promoted(lead) => Waited::Compute(lead),
-            Ended::With(Outcome::Value(value)) => {
-                let served = |value: &V| Served { value: value.clone(), source: Source::Coalesced, stamp: None };
+            Ended::TimedOut(lead) => match self.instead_of_waiting() {
+                Some((found, is_fresh)) => Waited::Result(Ok(self.served(found, fresh_or(Source::Stale, is_fresh)))),
+                None => Waited::Compute(lead),
+            },
+            Ended::With(Outcome::Value(_, Source::Stale | Source::StaleOnError)) if !self.options.takes_stale => {
+                Waited::Alone
+            }
+            Ended::With(Outcome::Value(value, source)) => {
+                let served = |value: &V| Served { value: value.clone(), source, stamp: None };
                 value.downcast_ref::<V>().map_or(Waited::Alone, |value| Waited::Result(Ok(served(value))))
             }
-            Ended::With(Outcome::Error(error)) => {
-                share.and_then(|share| share.restore(&error)).map_or(Waited::Alone, |error| Waited::Result(Err(error)))
-            }
+            Ended::With(Outcome::Error(error)) => failed(&error, share),
             Ended::With(Outcome::Panicked(message)) => {
                 panic!("the computation of `{}` panicked twice: {message}", self.key())
             }
         }
     }
 
-    fn compute<E>(
-        &self,
-        lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        compute: impl FnOnce() -> Result<V, E>,
-    ) -> Result<Served<V>, E> {
-        let begun = self.core.now();
-        let result = reentrance::run(lead.flight(), compute);
-        self.settle(lead, why, share, begun, result)
+    /// The value that a caller takes who has waited long enough, and whether it is fresh.
+    fn instead_of_waiting(&self) -> Option<(Found<V>, bool)> {
+        let found = self.near.read(&self.key.arguments, true)?;
+        let verdict = found.judge(&self.circumstances());
+        let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+        (is_fresh || verdict != Verdict::Missing && self.options.takes_stale).then_some((found, is_fresh))
     }
 
-    async fn compute_async<E, F>(
+    pub(super) fn compute<E, A, B, D>(
         &self,
         lead: Lead,
         why: Why,
         share: Option<Share<E>>,
-        compute: impl FnOnce() -> F,
-    ) -> Result<Served<V>, E>
+        work: Work<V, E, A, B, D>,
+    ) -> Settled<V, E>
     where
+        B: FnOnce(A) -> Result<V, E>,
+    {
+        let begun = self.core.now();
+        let mut tags = Tagged::none();
+        let result = reentrance::run(lead.flight(), || {
+            tags = self.tag(&lead, &work);
+            work.run()
+        });
+        self.settle(lead, why, share, begun, tags, result)
+    }
+
+    pub(super) async fn compute_async<E, A, B, F, D>(
+        &self,
+        lead: Lead,
+        why: Why,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, D>,
+    ) -> Settled<V, E>
+    where
+        B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
         let begun = self.core.now();
-        let result = reentrance::drive(lead.flight(), compute).await;
-        self.settle(lead, why, share, begun, result)
+        let mut tags = Tagged::none();
+        let result = reentrance::drive(lead.flight(), || {
+            tags = self.tag(&lead, &work);
+            work.run()
+        })
+        .await;
+        self.settle(lead, why, share, begun, tags, result)
+    }
+
+    /// Notes the tags of the value before it is computed.
+    fn tag<E, A, B, D>(&self, lead: &Lead, work: &Work<V, E, A, B, D>) -> Tagged {
+        let mut names = self.tags.clone();
+        work.tag(&mut names);
+        lead.tag(|| self.core.tags.read(&names))
     }
 
     /// Stores what was computed, or finds what covers a failure, and tells those who wait.
     fn settle<E>(
         &self,
-        lead: Lead,
+        mut lead: Lead,
         why: Why,
         share: Option<Share<E>>,
         begun: Nanos,
+        tags: Tagged,
         result: Result<Result<V, E>, reentrance::Payload>,
-    ) -> Result<Served<V>, E> {
+    ) -> Settled<V, E> {
         // From here on clones and drops of users' values may run, and may ask for this very key.
         let _leading = reentrance::Leading::storing(lead.flight());
         let counters = &self.core.counters;
@@ -262,7 +367,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 let made = match (&result, self.policy.should_cache) {
                     (Err(_), _) => None,
                     (Ok(value), Some(should_cache)) if !should_cache(value) => None,
-                    (Ok(value), _) => self.made(value, lead.epoch(), cost),
+                    (Ok(value), _) => self.made(value, lead.epoch(), cost, tags.clone()),
                 };
                 (result, made)
             })
@@ -271,11 +376,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             Ok((Ok(value), made)) => {
                 counters.count(Event::Creation);
                 events::created(subject, Duration::from_nanos(cost));
+                let stamp = made.as_ref().map(|made| made.stamp);
                 if let Some(made) = made {
-                    self.store(&lead, &value, made);
+                    self.store(&mut lead, &value, &made);
                 }
-                lead.finish(|| Outcome::Value(Arc::new(value.clone())));
-                Ok(Served { value, source: Source::Computed, stamp: made.map(|made| made.stamp) })
+                lead.finish(|| Outcome::Value(Arc::new(value.clone()), Source::Coalesced));
+                Ok(Ok(Served { value, source: Source::Computed, stamp }))
             }
             Ok((Err(error), _)) => {
                 counters.count(Event::CreationFailure);
@@ -283,25 +389,30 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 events::failed(subject, Duration::from_nanos(cost), cover.is_some());
                 match (cover, share) {
                     (Some(old), _) => {
-                        lead.finish(|| Outcome::Value(Arc::new(old.value.clone())));
-                        // Who asked for a new value is told that there is none.
-                        if why == Why::Refresh { Err(error) } else { Ok(old) }
+                        lead.finish(|| Outcome::Value(Arc::new(old.value.clone()), old.source));
+                        // Who asked for a new value, or for a fresh one, is told that there is none.
+                        let is_taken = old.source == Source::Fresh || self.options.takes_stale;
+                        let takes_old = why != Why::Refresh && is_taken;
+                        Ok(if takes_old { Ok(old) } else { Err(error) })
                     }
                     (None, Some(share)) => {
-                        lead.finish(|| Outcome::Error(share.erase(&error)));
-                        Err(error)
+                        let shared = share.erase(&error);
+                        self.remember(&mut lead, &shared, tags);
+                        lead.finish(|| Outcome::Error(shared));
+                        Ok(Err(error))
                     }
                     (None, None) => {
                         lead.fail_alone();
-                        Err(error)
+                        Ok(Err(error))
                     }
                 }
             }
             Err(payload) => {
                 counters.count(Event::CreationFailure);
-                events::failed(subject, Duration::from_nanos(cost), false);
+                let covered = matches!(why, Why::Ahead | Why::Background) && self.cover(why).is_some();
+                events::failed(subject, Duration::from_nanos(cost), covered);
                 lead.panicked(message(&payload));
-                resume_unwind(payload)
+                Err(payload)
             }
         }
     }
@@ -311,11 +422,40 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let at = self.circumstances();
         let found = self.near.read(&self.key.arguments, true)?;
         let is_fresh = matches!(found.judge(&at), Verdict::Fresh | Verdict::Ahead);
-        let covers = found.covers_failure(&at) || is_fresh && why == Why::Ahead;
+        let in_background = why == Why::Background;
+        let covers = found.covers_failure(&at, in_background) || is_fresh && (why == Why::Ahead || in_background);
         covers.then_some(())?;
-        self.core.backoff.failed(&self.key, at.now, at.timing.retry_after.unwrap_or(RETRY_AFTER));
-        Some(found.served(if is_fresh { Source::Fresh } else { Source::StaleOnError }))
+        self.core.failures.pause(&self.key, at.now, at.timing.retry_after.unwrap_or(RETRY_AFTER));
+        Some(found.served(fresh_or(Source::StaleOnError, is_fresh)))
     }
+
+    /// Remembers the error where the function says so, if nothing has overtaken the computation.
+    fn remember(&self, lead: &mut Lead, error: &Shared, tags: Tagged) {
+        let Some(ttl) = self.policy.error_ttl else { return };
+        let now = self.core.now();
+        let until = now.saturating_add(nanos(ttl()));
+        let mut remembered = Some(Remembered { error: Arc::clone(error), until, epoch: lead.epoch(), tags });
+        let mut _gone = None;
+        let commit = lead.commit(|| {
+            _gone = remembered.take().map(|remembered| self.core.failures.remember(&self.key, now, remembered));
+            true
+        });
+        debug_assert!(commit != Commit::Declined, "it is always taken");
+    }
+}
+
+/// What an error of somebody else's, or of a while ago, means for a caller.
+fn failed<V, E>(error: &Shared, share: Option<Share<E>>) -> Waited<V, E> {
+    share.and_then(|share| share.restore(error)).map_or(Waited::Alone, |error| Waited::Result(Err(error)))
+}
+
+fn fresh_or(stale: Source, is_fresh: bool) -> Source {
+    if is_fresh { Source::Fresh } else { stale }
+}
+
+/// A panic of the computation goes on in the caller.
+fn unwound<V, E>(settled: Settled<V, E>) -> Result<Served<V>, E> {
+    settled.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// What a panic said.

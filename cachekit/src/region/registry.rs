@@ -13,6 +13,7 @@ use super::core::Core;
 use super::{Region, RegionBuilder};
 use crate::companion::Annotated;
 use crate::error::{Error, Kind};
+use crate::freshness::Ttl;
 use crate::info::FnInfo;
 
 /// A region declared with [`regions!`](crate::regions!); everywhere it stands for its [`Region`].
@@ -175,7 +176,8 @@ pub fn regions() -> Vec<&'static Region> {
 /// # Errors
 ///
 /// One error that lists, each with file and line, every annotated function whose region does not exist, regions whose
-/// settings make no sense, regions that share a name, and functions that share their keys.
+/// settings make no sense or contradict one another (which work all the same, as the text says), regions that share a
+/// name, and functions that share their keys.
 ///
 /// ```
 /// cachekit::check()?;
@@ -197,12 +199,21 @@ pub fn check() -> Result<(), Error> {
             faults.push(twice(&name, first, declaration));
         }
     }
+    for (region, declaration) in declared() {
+        let misfits = region_misfits(region).into_iter();
+        faults
+            .extend(misfits.map(|misfit| format!("in region `{}` {misfit} ({})", region.name(), declaration.place())));
+    }
     let mut functions: HashMap<String, &FnInfo> = HashMap::new();
     for annotated in inventory::iter::<Annotated> {
         let info = (annotated.info)();
         let (file, line) = info.place();
         let fault = info.timing().fault();
         faults.extend(fault.map(|fault| format!("{file}:{line}: `{}`: {fault}", info.path())));
+        if let Ok(region) = info.region() {
+            let misfits = function_misfits(info, region).into_iter();
+            faults.extend(misfits.map(|misfit| format!("{file}:{line}: `{}`: {misfit}", info.path())));
+        }
         match info.region() {
             // A name that two regions have is reported once, above.
             Err(error) if error.is_unknown_region() => {
@@ -233,6 +244,34 @@ pub fn check() -> Result<(), Error> {
         let _ = write!(message, "\n  {fault}");
     }
     Err(Error::new(Kind::Check, message))
+}
+
+/// Settings of a region that contradict each other, or have no effect on any of its functions.
+fn region_misfits(region: &Region) -> Vec<String> {
+    let settings = region.core().settings();
+    let mut of_region = inventory::iter::<Annotated>
+        .into_iter()
+        .map(|annotated| (annotated.info)())
+        .filter(|info| info.region().is_ok_and(|of| Arc::ptr_eq(of.core(), region.core())));
+    let some_have = of_region.any(|info| !matches!(info.effective_ttl(None), Ttl::None));
+    let ttl = match settings.ttl {
+        _ if some_have => Ttl::Some,
+        Some(ttl) => Ttl::All(ttl),
+        None => Ttl::None,
+    };
+    settings.timing.misfits(ttl)
+}
+
+/// Settings of a function that contradict each other or those of its region; what its region has alone is not told again.
+fn function_misfits(info: &FnInfo, region: &Region) -> Vec<String> {
+    let settings = region.core().settings();
+    let own = info.timing();
+    let ttl = info.effective_ttl(settings.ttl);
+    let mut misfits = own.or(settings.timing).misfits(ttl);
+    let inherited = settings.timing.misfits(ttl);
+    misfits.retain(|misfit| !inherited.contains(misfit));
+    misfits.extend(info.runner_misfit(region.core()).map(str::to_owned));
+    misfits
 }
 
 /// The declared regions whose settings make sense.

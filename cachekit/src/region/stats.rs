@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Look-ups served a fresh value.
+    /// Look-ups served a fresh value, or a remembered error.
     pub hits: u64,
     /// Look-ups served a value past its ttl, while somebody else computed.
     pub stale_hits: u64,
@@ -36,7 +36,13 @@ pub struct Stats {
     pub creations: u64,
     /// Computations that gave an error or panicked.
     pub creation_failures: u64,
-    /// Invalidations, of one entry or of the region, that somebody asked for.
+    /// Renewals that were handed to the background; each ends as a creation or a failure of one.
+    pub renewals: u64,
+    /// Renewals that the runner had no room for.
+    pub renewals_skipped: u64,
+    /// Computations past their deadline, for which another one was begun.
+    pub disowned: u64,
+    /// Invalidations, of one entry, of a tag or of the region, that somebody asked for.
     pub invalidations: u64,
     /// Entries that went because the region was full.
     pub evictions: u64,
@@ -50,14 +56,17 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "hits {}, stale hits {}, misses {}, coalesced {}, creations {}, creation failures {}, invalidations {}, \
-             evictions {}, backend errors {}, entries {}",
+            "hits {}, stale hits {}, misses {}, coalesced {}, creations {}, creation failures {}, renewals {}, \
+             renewals skipped {}, disowned {}, invalidations {}, evictions {}, backend errors {}, entries {}",
             self.hits,
             self.stale_hits,
             self.misses,
             self.coalesced,
             self.creations,
             self.creation_failures,
+            self.renewals,
+            self.renewals_skipped,
+            self.disowned,
             self.invalidations,
             self.evictions,
             self.backend_errors,
@@ -75,6 +84,8 @@ pub(crate) enum Event {
     Coalesced,
     Creation,
     CreationFailure,
+    Renewal,
+    RenewalSkipped,
     Invalidation,
     Eviction,
 }
@@ -166,7 +177,7 @@ impl Counters {
         });
     }
 
-    pub(crate) fn stats(&self, entries: usize) -> Stats {
+    pub(crate) fn stats(&self, entries: usize, disowned: u64) -> Stats {
         let mut threads = self.threads();
         self.retire(&mut threads);
         let sum = |event: Event| {
@@ -180,6 +191,9 @@ impl Counters {
             coalesced: sum(Event::Coalesced),
             creations: sum(Event::Creation),
             creation_failures: sum(Event::CreationFailure),
+            renewals: sum(Event::Renewal),
+            renewals_skipped: sum(Event::RenewalSkipped),
+            disowned,
             invalidations: sum(Event::Invalidation),
             evictions: sum(Event::Eviction),
             backend_errors: 0,

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 
-use super::call::Policy;
+use super::work::Work;
 use super::{Invalidation, Region};
 use crate::companion::{Storable, Value};
 use crate::error::Error;
@@ -70,8 +70,11 @@ impl Region {
         T: Value + Storable,
         F: Future<Output = Result<T, E>>,
     {
-        match self.entry::<T>(&key.into(), Policy::default()) {
-            Ok(call) => call.run_async(None, create).await.map(|served| served.value),
+        match self.writable::<T>(&key.into()) {
+            Ok(call) => {
+                let work: Work<T, E, _, _, ()> = Work::new((), |()| create());
+                call.run_async(None, work).await.map(|served| served.value)
+            }
             Err(_) => create().await,
         }
     }
@@ -116,5 +119,23 @@ impl Region {
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_async(&self, how: Invalidation) -> Result<(), Error> {
         self.invalidate(how)
+    }
+
+    /// As [`invalidate_tag`](Self::invalidate_tag).
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate_tag`](Self::invalidate_tag).
+    pub async fn invalidate_tag_async(&self, tag: impl AsRef<str>) -> Result<(), Error> {
+        self.invalidate_tag(tag)
+    }
+
+    /// As [`invalidate_tags`](Self::invalidate_tags).
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate_tags`](Self::invalidate_tags).
+    pub async fn invalidate_tags_async(&self, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Error> {
+        self.invalidate_tags(tags)
     }
 }

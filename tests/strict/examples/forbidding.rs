@@ -37,9 +37,20 @@ fn alone(id: u64) -> Option<u64> {
     (id > 1).then_some(id)
 }
 
+#[cache_on_arguments(region = FORBIDDING, tags = ["user:{id}"], refresh_ahead = 0.9)]
+fn renewed(id: u64, name: &str) -> Option<usize> {
+    (id > 0).then_some(name.len())
+}
+
+#[cache_on_arguments(region = FORBIDDING, background, error_ttl = "5s", wait_timeout = "2s", deadline = "30s")]
+async fn remembered(id: u64, (name, _): (String, u8)) -> Result<u64, String> {
+    std::future::ready(Err(name)).await.or(Ok(id))
+}
+
 fn main() -> Result<(), cachekit::Error> {
     plain::invalidate(1, "a")?;
     println!("{:?} {} {:?}", plain(1, "a"), six(1, 2, 3, 4, 5, 6), alone(1));
-    drop(fallible(1));
+    println!("{:?} {:?}", renewed(1, "a"), renewed::with(cachekit::CallOptions::no_store, 1, "a"));
+    drop((fallible(1), remembered(1, (String::new(), 2))));
     Ok(())
 }

@@ -32,8 +32,10 @@ pub mod hygiene;
 pub mod key_parts;
 pub mod keys;
 pub mod places;
+pub mod renewals;
 pub mod results;
 pub mod settings;
+pub mod tags;
 pub mod values;
 
 use cachekit::{Region, regions};

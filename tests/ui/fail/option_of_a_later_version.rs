@@ -1,6 +1,6 @@
 use cachekit::cache_on_arguments;
 
-#[cache_on_arguments(region = "users", tags = ["user:{id}"])]
+#[cache_on_arguments(region = "users", owner = Repo)]
 fn load(id: u64) -> u64 {
     id
 }

@@ -1,0 +1,149 @@
+//! Where background renewals run.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A renewal of a function's value, which may block.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// A renewal of an `async fn`'s value.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs the background renewals of a region; see [`RegionBuilder::runner`](crate::RegionBuilder::runner).
+///
+/// A runner that has no room drops what it is given and says so: the renewal is skipped and counted, the value that is
+/// there is served as long as the settings allow, and a later caller asks again. What is dropped later, as when a runtime
+/// shuts down, does no harm either.
+///
+/// ```
+/// use cachekit::{Job, Region, Runner, Task};
+///
+/// /// Renews while the caller waits, as a test may like it.
+/// #[derive(Debug)]
+/// struct AtOnce;
+///
+/// impl Runner for AtOnce {
+///     fn run(&self, job: Job) -> bool {
+///         job();
+///         true
+///     }
+///
+///     fn spawn(&self, _: Task) -> bool {
+///         false
+///     }
+/// }
+///
+/// let region = Region::builder("renewed at once").runner(AtOnce).build()?;
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+pub trait Runner: fmt::Debug + Send + Sync + 'static {
+    /// Runs a job that may block, in another thread; false where there is no room.
+    fn run(&self, job: Job) -> bool;
+
+    /// Runs a task; false where there is no room, or nobody to drive it.
+    fn spawn(&self, task: Task) -> bool;
+}
+
+/// Threads of a region's own, and the current tokio runtime for tasks (feature `tokio`): the default [`Runner`].
+///
+/// The threads start with the first renewal and end with the region; a program that ends does not wait for them.
+///
+/// ```
+/// use cachekit::{Region, Threads};
+///
+/// let region = Region::builder("reports").runner(Threads::new(4).queue(100)).build()?;
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Threads {
+    count: usize,
+    queue: usize,
+    jobs: OnceLock<SyncSender<Job>>,
+}
+
+impl Threads {
+    /// So many threads, at least one, and a queue of 1,000 renewals.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self { count: threads.max(1), queue: 1_000, jobs: OnceLock::new() }
+    }
+
+    /// How many renewals may wait for a thread; beyond that, renewals are skipped and counted.
+    #[must_use]
+    pub fn queue(mut self, renewals: usize) -> Self {
+        self.queue = renewals;
+        self
+    }
+
+    fn start(&self) -> SyncSender<Job> {
+        let (sender, receiver) = sync_channel(self.queue);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..self.count {
+            let receiver = Arc::clone(&receiver);
+            // Where the system has no thread to give, jobs are refused as by a full queue.
+            let _ = std::thread::Builder::new().name("cachekit".to_owned()).spawn(move || work(&receiver));
+        }
+        sender
+    }
+}
+
+/// The default: two threads.
+impl Default for Threads {
+    fn default() -> Self {
+        Self::new(2)
+    }
+}
+
+impl Runner for Threads {
+    fn run(&self, job: Job) -> bool {
+        match self.jobs.get_or_init(|| self.start()).try_send(job) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    fn spawn(&self, task: Task) -> bool {
+        spawn_on_current(task)
+    }
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match job {
+            Ok(job) => job(),
+            // The region is gone.
+            Err(_) => return,
+        }
+    }
+}
+
+/// Whether the current thread is one of a runtime that drives tasks.
+#[cfg(feature = "tokio")]
+pub(crate) fn has_current() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
+#[cfg(feature = "tokio")]
+fn spawn_on_current(task: Task) -> bool {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => {
+            runtime.spawn(task);
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+pub(crate) fn has_current() -> bool {
+    false
+}
+
+#[cfg(not(feature = "tokio"))]
+fn spawn_on_current(_: Task) -> bool {
+    false
+}

@@ -1,0 +1,133 @@
+//! The computation of one call, as generated code and the methods of a region hand it over.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::call::Call;
+use super::read_through::Why;
+use super::runner::has_current;
+use super::share::Share;
+use crate::companion::Value;
+use crate::flight::Lead;
+use crate::tags::TagNames;
+
+/// A computation that owns what it needs.
+pub type Owned<V, E> = Box<dyn FnOnce() -> Result<V, E> + Send>;
+
+/// A task that owns what it needs.
+pub type OwnedTask<V, E> = Pin<Box<dyn Future<Output = Result<V, E>> + Send>>;
+
+/// The arguments of a call and what to do with them.
+///
+/// `A` are the arguments as a tuple, `B` the body, `D` the body with arguments of its own.
+pub struct Work<V, E, A, B, D> {
+    args: A,
+    body: B,
+    tags: Option<fn(&A) -> TagNames>,
+    pub(super) renewal: Option<Renewal<V, E, A, D>>,
+}
+
+/// How a call is renewed in the background.
+pub(super) struct Renewal<V, E, A, D> {
+    own: fn(&A) -> D,
+    /// Hands the renewal to the region's runner; false where that has no room.
+    start: Start<V, E, D>,
+    /// Whether it takes a runtime for tasks.
+    is_async: bool,
+}
+
+type Start<V, E, D> = fn(Call<V>, Lead, Why, Option<Share<E>>, D) -> bool;
+
+impl<V, E, A, B, D> Work<V, E, A, B, D> {
+    /// The body, and the arguments to run it on.
+    #[inline]
+    pub fn new(args: A, body: B) -> Self {
+        Self { args, body, tags: None, renewal: None }
+    }
+
+    /// Names the tags of the value.
+    #[must_use]
+    #[inline]
+    pub fn tags(mut self, tags: fn(&A) -> TagNames) -> Self {
+        self.tags = Some(tags);
+        self
+    }
+
+    pub(super) fn run<R>(self) -> R
+    where
+        B: FnOnce(A) -> R,
+    {
+        (self.body)(self.args)
+    }
+
+    /// The names of the value's tags, after those that the call has already.
+    pub(super) fn tag(&self, names: &mut TagNames) {
+        if let Some(tags) = self.tags {
+            names.append(tags(&self.args));
+        }
+    }
+
+    /// Whether somebody can renew the value in the background.
+    pub(super) fn is_renewable<T>(&self, call: &Call<T>) -> bool {
+        let is_driven = |renewal: &Renewal<V, E, A, D>| !renewal.is_async || call.core.has_runner() || has_current();
+        self.renewal.as_ref().is_some_and(is_driven)
+    }
+
+    /// Renews the value in the background; false where there is no room for that.
+    pub(super) fn renew(&self, mut call: Call<V>, lead: Lead, why: Why, share: Option<Share<E>>) -> bool {
+        let Some(renewal) = &self.renewal else { return false };
+        self.tag(&mut call.tags);
+        (renewal.start)(call, lead, why, share, (renewal.own)(&self.args))
+    }
+}
+
+impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, Owned<V, E>> {
+    /// Renewals run in the background, on arguments that `own` makes.
+    #[must_use]
+    #[inline]
+    pub fn renewed(mut self, own: fn(&A) -> Owned<V, E>) -> Self {
+        self.renewal = Some(Renewal { own, start, is_async: false });
+        self
+    }
+}
+
+impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, OwnedTask<V, E>> {
+    /// As [`renewed`](Self::renewed), for tasks.
+    #[must_use]
+    #[inline]
+    pub fn renewed_async(mut self, own: fn(&A) -> OwnedTask<V, E>) -> Self {
+        self.renewal = Some(Renewal { own, start: start_async, is_async: true });
+        self
+    }
+}
+
+fn start<V: Value, E: Send + 'static>(
+    call: Call<V>,
+    lead: Lead,
+    why: Why,
+    share: Option<Share<E>>,
+    compute: Owned<V, E>,
+) -> bool {
+    let runner = call.core.runner();
+    // What goes wrong is counted and told there; nobody waits for the result.
+    let work: Work<V, E, _, _, ()> = Work::new((), |()| compute());
+    runner.run(Box::new(move || drop(call.compute(lead, why, share, work))))
+}
+
+fn start_async<V: Value, E: Send + 'static>(
+    call: Call<V>,
+    lead: Lead,
+    why: Why,
+    share: Option<Share<E>>,
+    task: OwnedTask<V, E>,
+) -> bool {
+    let runner = call.core.runner();
+    let work: Work<V, E, _, _, ()> = Work::new((), |()| task);
+    runner.spawn(Box::pin(async move { drop(call.compute_async(lead, why, share, work).await) }))
+}
+
+impl<V, E, A, B, D> std::fmt::Debug for Work<V, E, A, B, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Work")
+    }
+}

@@ -1,0 +1,10 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users", background)]
+fn load(name: &str) -> Result<u64, &str> {
+    Err(name)
+}
+
+fn main() {
+    let _ = load::key("a");
+}

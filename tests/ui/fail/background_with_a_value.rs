@@ -1,0 +1,10 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users", background = true)]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    let _ = load::key(1);
+}

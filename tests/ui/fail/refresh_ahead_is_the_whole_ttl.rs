@@ -1,0 +1,10 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users", refresh_ahead = 1.0)]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    let _ = load::key(1);
+}
