@@ -67,8 +67,4 @@ pub(crate) fn tag(core: &Core, name: &str) {
     core.tags.invalidate(name);
     events::invalidated(&core.name, "tag");
     core.counters.count(Event::Invalidation);
-    core.sweep(LOOKS);
 }
-
-/// How many entries the invalidation of a tag looks at to see whether they can still be served.
-const LOOKS: usize = 16;
