@@ -107,6 +107,14 @@ impl Subject {
     }
 }
 
+/// Lets the others get somewhere, at random.
+fn meanwhile() {
+    use shuttle::rand::Rng as _;
+    for _ in 0..shuttle::rand::thread_rng().gen_range(0..30) {
+        thread::yield_now();
+    }
+}
+
 fn spawn<T: Send + 'static>(
     subject: &Subject,
     work: impl FnOnce(&Subject) -> T + Send + 'static,
@@ -138,6 +146,7 @@ fn a_caller_after_an_invalidation_gets_a_computation_that_began_after_it() {
         explore(move || {
             let subject = Subject::new();
             let before = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+            meanwhile();
             let begun = subject.runs();
             forget(&subject.region);
             let seen = subject.call();
@@ -158,6 +167,7 @@ fn a_soft_invalidation_leaves_nothing_that_began_before_it() {
     explore(|| {
         let subject = Subject::new();
         let before = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+        meanwhile();
         let begun = subject.runs();
         subject.region.invalidate(Invalidation::Soft).unwrap();
         let seen = subject.call();
@@ -178,6 +188,7 @@ fn a_set_value_is_never_replaced_by_a_computation_that_began_before() {
     explore(|| {
         let subject = Subject::new();
         let callers = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+        meanwhile();
         subject.region.set("k", &100_usize).unwrap();
         assert_eq!(subject.call(), 100);
         for caller in callers {
@@ -259,6 +270,7 @@ fn a_caller_after_the_invalidation_of_a_tag_gets_a_computation_that_began_after_
     explore(|| {
         let subject = Subject::new();
         let before = [spawn(&subject, Subject::call_with_a_tag), spawn(&subject, Subject::call_with_a_tag)];
+        meanwhile();
         let begun = subject.runs();
         subject.region.invalidate_tag("tag").unwrap();
         let seen = subject.call_with_a_tag();
@@ -284,6 +296,7 @@ fn a_remembered_error_is_never_from_before_an_invalidation() {
         explore(move || {
             let subject = Subject::new();
             let before = [spawn(&subject, Subject::fail), spawn(&subject, Subject::fail)];
+            meanwhile();
             let begun = subject.runs();
             forget(&subject.region);
             let seen = subject.fail();
@@ -305,6 +318,7 @@ fn a_deadline_that_passes_at_any_point_costs_one_computation_at_most() {
         let subject = Subject::new();
         let callers =
             [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task), spawn(&subject, Subject::call)];
+        meanwhile();
         subject.clock.advance(DEADLINE);
         let seen: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
         assert!(subject.runs() <= 2, "{} computations", subject.runs());
@@ -331,6 +345,9 @@ fn a_leader_that_hangs_is_replaced_and_what_it_brings_late_is_not_stored_over_a_
         };
         begun.wait();
         let followers = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+        while subject.region.waiting(&"k".into()) < 2 {
+            thread::yield_now();
+        }
         subject.clock.advance(DEADLINE);
         for follower in followers {
             assert_eq!(follower.join().unwrap(), 1);
@@ -350,6 +367,7 @@ fn who_has_waited_long_enough_computes_aside_and_everyone_is_answered() {
         let subject = Subject::with(|region| region.wait_timeout(PATIENCE));
         let callers =
             [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task), spawn(&subject, Subject::call)];
+        meanwhile();
         subject.clock.advance(PATIENCE);
         let seen: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
         assert!((1..=3).contains(&subject.runs()), "{} computations", subject.runs());
@@ -364,7 +382,9 @@ fn an_invalidation_and_a_deadline_at_any_point_leave_nothing_that_began_before()
     explore(|| {
         let subject = Subject::new();
         let before = [spawn(&subject, Subject::call), spawn(&subject, Subject::call_as_a_task)];
+        meanwhile();
         subject.clock.advance(DEADLINE);
+        meanwhile();
         let begun = subject.runs();
         subject.region.delete("k").unwrap();
         let seen = subject.call();

@@ -163,6 +163,10 @@ impl RegionBuilder {
     /// How long a caller waits for another's computation; then it takes the value past its ttl if there is one, and else
     /// computes for itself. Default: as long as it takes.
     ///
+    /// Where there is no old value, everyone who has waited so long computes: for keys that may be cold choose it longer
+    /// than a computation usually takes, or have the waiting ended by [`deadline`](Self::deadline), where one computes for
+    /// all.
+    ///
     /// It also ends a circle: two functions that call each other, of which two callers each compute what the other waits
     /// for.
     pub fn wait_timeout(mut self, span: Duration) -> Self {

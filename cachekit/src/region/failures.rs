@@ -110,6 +110,15 @@ impl Failures {
         forgotten
     }
 
+    /// Forgets all of them; gives what is to be dropped where no lock is held.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub(crate) fn clear(&self) -> HashMap<FlightKey, Failure> {
+        let mut failing = self.lock();
+        self.count.store(0, Ordering::Release);
+        std::mem::take(&mut failing.failures)
+    }
+
     fn add(&self, key: &FlightKey, now: Nanos, failure: Failure) -> Vec<Failure> {
         let mut failing = self.lock();
         let mut gone = Vec::new();

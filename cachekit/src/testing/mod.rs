@@ -34,13 +34,14 @@ pub use self::clock::ManualClock;
 use crate::key::Key;
 use crate::region::Region;
 
-/// Drops every entry of the region; computations that are running are not stored.
+/// Drops every entry of the region, and what it remembers of failures; computations that are running are not stored.
 ///
 /// Counters go on; a test takes their difference.
 pub fn clear(region: &Region) {
     let core = region.core();
     core.move_epoch(crate::freshness::Epoch::HARD);
     core.purge(None);
+    drop(core.failures.clear());
 }
 
 /// Sends every call of the region's functions to the function itself, and stores nothing, until the guard is dropped.
