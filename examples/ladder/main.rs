@@ -1,6 +1,6 @@
 //! `cargo run --release --example ladder [-- --quick] [--svg FILE]`
 //!
-//! What each feature of a cache spares the database and its users, counted. `FusionCache`'s documentation takes one
+//! What each feature of a cache spares the database and its users, counted. FusionCache's documentation takes one
 //! scenario from no cache to a full one ("Step By Step") and calculates how many calls reach the database; bentocache's
 //! does the same ("Walkthrough guide"). This plays the scenario: on each of 3 nodes, every 10 s, 100 concurrent requests
 //! for each of 1,000 products, a ttl of one minute, and ten minutes of which the database is slow for two and down for
@@ -65,7 +65,7 @@ struct Step {
     name: &'static str,
     how: How,
     settings: fn(RegionBuilder) -> RegionBuilder,
-    /// The calls that `FusionCache`'s and bentocache's documentation calculate.
+    /// The calls that FusionCache's and bentocache's documentation calculate.
     published: [Option<u64>; 2],
 }
 
@@ -97,7 +97,7 @@ fn covered(r: RegionBuilder) -> RegionBuilder {
     r.stale_if_error(120 * MINUTE).retry_after(MINUTE / 2, MINUTE / 2)
 }
 
-/// Nobody waits for the database who can be served an old value: `FusionCache`'s eager refresh and soft time-out.
+/// Nobody waits for the database who can be served an old value: FusionCache's eager refresh and soft time-out.
 ///
 /// Its time-out is for the one who computes, too. Here `wait_timeout` is for those who wait for another; that the first
 /// caller after a failed renewal does not wait either is due to `stale_while_revalidate`.
