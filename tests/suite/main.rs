@@ -30,6 +30,8 @@ mod overtaken;
 mod reentrance;
 /// Declaring, finding, configuring.
 mod regions;
+/// What went wrong in other libraries.
+mod regressions;
 /// Past the ttl one caller computes and the others are served the old value.
 mod staleness;
 /// Groups of entries that one step invalidates.
