@@ -13,16 +13,21 @@
 //!
 //! A computation that ends the whole program (golang/go #33519) is `tests/exits.rs`.
 
+#![expect(clippy::doc_markdown, reason = "projects are named as they are")]
+
 use std::future::Future;
+use std::mem::take;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, waiting};
-use cachekit::{Error, Invalidation, Key, Region, RegionBuilder, cache_on_arguments, regions};
+use cachekit::{
+    CallOptions, Error, Invalidation, Job, Key, Region, RegionBuilder, Runner, Task, cache_on_arguments, regions,
+};
 
 use crate::support::{Gate, until, until_async};
 
@@ -37,7 +42,7 @@ fn region(clock: &ManualClock, settings: impl FnOnce(RegionBuilder) -> RegionBui
 }
 
 /// Polls once; `None` while pending.
-async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => Poll::Ready(None),
@@ -73,6 +78,76 @@ async fn a_renewal_that_is_dropped_holds_up_nobody_who_comes_later() -> Result<(
         assert_eq!(nobody_computes(&region).await, 1, "the others are served the old value");
     }
     assert_eq!(region.get_or_create_async("k", || async { 3_u64 }).await, 3);
+    Ok(())
+}
+
+/// Keeps renewals in the background until a test takes them.
+#[derive(Clone, Default)]
+pub(crate) struct Kept(Arc<Mutex<(Vec<Job>, Vec<Task>)>>);
+
+impl Kept {
+    pub(crate) fn jobs(&self) -> Vec<Job> {
+        take(&mut self.0.lock().unwrap().0)
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Task> {
+        take(&mut self.0.lock().unwrap().1)
+    }
+}
+
+impl Runner for Kept {
+    fn run(&self, job: Job) -> bool {
+        self.0.lock().unwrap().0.push(job);
+        true
+    }
+
+    fn spawn(&self, task: Task) -> bool {
+        self.0.lock().unwrap().1.push(task);
+        true
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+/// FusionCache #218, in the background: whoever drops the renewal, and whenever, the next caller asks for another one.
+#[tokio::test]
+async fn a_renewal_in_the_background_that_is_dropped_is_asked_for_again() -> Result<(), Error> {
+    regions! { static DROPPED = Region::builder("dropped renewals"); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = DROPPED, background)]
+    fn blocking() -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+    #[cache_on_arguments(region = DROPPED, background)]
+    async fn task() -> u64 {
+        let run = RUNS.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        run
+    }
+
+    let kept = Kept::default();
+    DROPPED.configure(|r| r.runner(kept.clone()))?;
+    assert_eq!((blocking(), task().await), (0, 1));
+    DROPPED.invalidate(Invalidation::Soft)?;
+    for _ in 0..3 {
+        assert_eq!((blocking(), blocking()), (0, 0));
+        assert_eq!(kept.jobs().len(), 1, "one renewal at a time, here dropped");
+        assert_eq!((task().await, task().await), (1, 1));
+        let mut tasks = kept.tasks();
+        assert_eq!(tasks.len(), 1);
+        assert_eq!(poll_once(tasks[0].as_mut()).await, None, "begun, and then dropped");
+    }
+    assert_eq!(RUNS.load(Ordering::SeqCst), 5);
+    assert_eq!((blocking(), task().await), (0, 1));
+    kept.jobs().into_iter().for_each(|job| job());
+    for renewal in kept.tasks() {
+        renewal.await;
+    }
+    assert_eq!((blocking(), task().await), (5, 6));
     Ok(())
 }
 
@@ -122,7 +197,7 @@ async fn an_async_function_that_fails_before_its_first_await_holds_up_nobody() {
 
 /// FusionCache #644: a function that asked not to store its value kept its lock.
 #[test]
-fn a_value_that_is_not_stored_reaches_those_who_wait_and_releases_the_key() -> Result<(), Error> {
+fn a_value_that_is_not_stored_reaches_those_who_wait_and_releases_the_key() {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     #[cache_on_arguments(region = "regressions", skip(gate), should_cache = |value: &u64| *value > 1)]
     fn load(id: u64, gate: &Gate) -> u64 {
@@ -139,7 +214,6 @@ fn a_value_that_is_not_stored_reaches_those_who_wait_and_releases_the_key() -> R
     });
     assert!(!load::entry(0).is_computing());
     assert_eq!((load(0, &gate), load(0, &gate), load(0, &gate)), (1, 2, 2), "the first value to keep is kept");
-    Ok(())
 }
 
 /// A value whose clone panics once, at the count.
@@ -179,6 +253,37 @@ fn a_clone_that_panics_on_its_way_to_the_store_or_to_those_who_wait_strands_nobo
     }
 }
 
+/// FusionCache #332: a function that reported its failure in the value had it cached when it ran in the background.
+#[test]
+fn a_failure_in_the_background_is_not_cached_whether_an_error_or_a_value_tells_it() -> Result<(), Error> {
+    regions! { static REPORTED = Region::builder("reported failures"); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = REPORTED, background)]
+    fn by_error() -> Result<u64, String> {
+        if RUNS.fetch_add(1, Ordering::SeqCst) == 0 { Ok(1) } else { Err("down".to_owned()) }
+    }
+    #[cache_on_arguments(region = REPORTED, background, should_cache = |value: &Option<u64>| value.is_some())]
+    fn by_value() -> Option<u64> {
+        (RUNS.fetch_add(1, Ordering::SeqCst) == 1).then_some(1)
+    }
+
+    let (clock, kept) = (ManualClock::new(), Kept::default());
+    REPORTED.configure(|r| r.clock(clock.clone()).runner(kept.clone()))?;
+    assert_eq!((by_error(), by_value()), (Ok(1), Some(1)));
+    for runs in [4, 6] {
+        REPORTED.invalidate(Invalidation::Soft)?;
+        assert_eq!((by_error(), by_value()), (Ok(1), Some(1)));
+        kept.jobs().into_iter().for_each(|job| job());
+        assert_eq!(RUNS.load(Ordering::SeqCst), runs);
+        assert_eq!((by_error::get()?, by_value::get()?), (None, None), "what is there is no newer");
+        assert_eq!(by_error::entry().peek()?.map(|peek| *peek.value()), Some(1));
+        assert_eq!(by_value::entry().peek()?.map(|peek| *peek.value()), Some(Some(1)));
+        // The pause after a failure is over.
+        clock.advance(TTL);
+    }
+    Ok(())
+}
+
 /// FusionCache #646, where it is the user's part of storing that fails.
 #[test]
 fn a_ttl_of_or_a_should_cache_that_panics_strands_nobody() {
@@ -186,10 +291,12 @@ fn a_ttl_of_or_a_should_cache_that_panics_strands_nobody() {
     fn breaks_once() {
         assert!(!BREAKS.swap(false, Ordering::SeqCst), "broken while it was judged");
     }
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "that is the signature")]
     fn timed(_: &u64) -> Duration {
         breaks_once();
         TTL
     }
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "that is the signature")]
     fn judged(_: &u64) -> bool {
         breaks_once();
         true
@@ -240,12 +347,88 @@ fn a_renewal_ahead_that_comes_to_nothing_is_asked_for_again() -> Result<(), Erro
     Ok(())
 }
 
+/// FusionCache #426, in the background: neither a failure nor a runner without room is the last attempt.
+#[test]
+fn a_renewal_ahead_in_the_background_that_comes_to_nothing_is_asked_for_again() -> Result<(), Error> {
+    regions! { static AHEAD = Region::builder("renewed ahead"); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = AHEAD, refresh_ahead = 0.5)]
+    fn load() -> Result<u64, String> {
+        let run = RUNS.fetch_add(1, Ordering::SeqCst);
+        if run == 1 { Err("down".to_owned()) } else { Ok(run) }
+    }
+    /// Has room once it is told.
+    #[derive(Clone, Debug, Default)]
+    struct Crowded(Arc<AtomicBool>);
+    impl Runner for Crowded {
+        fn run(&self, job: Job) -> bool {
+            let has_room = self.0.load(Ordering::SeqCst);
+            if has_room {
+                job();
+            }
+            has_room
+        }
+        fn spawn(&self, _: Task) -> bool {
+            false
+        }
+    }
+
+    let (clock, crowded) = (ManualClock::new(), Crowded::default());
+    AHEAD.configure(|r| r.ttl(TTL).clock(clock.clone()).runner(crowded.clone()))?;
+    assert_eq!(load(), Ok(0));
+    clock.advance(TTL / 2);
+    assert_eq!((load(), load()), (Ok(0), Ok(0)));
+    assert_eq!((AHEAD.stats().renewals_skipped, RUNS.load(Ordering::SeqCst)), (2, 1));
+    crowded.0.store(true, Ordering::SeqCst);
+    assert_eq!((load(), load()), (Ok(0), Ok(0)));
+    assert_eq!(RUNS.load(Ordering::SeqCst), 2, "it failed, and the next attempt comes after a pause");
+    clock.advance(Duration::from_secs(5));
+    assert_eq!((load(), load()), (Ok(0), Ok(2)));
+    Ok(())
+}
+
+/// FusionCache #419: tags had no effect on calls that passed the store by.
+#[test]
+fn tags_hold_for_calls_that_do_not_store() -> Result<(), Error> {
+    regions! { static UNSTORED = Region::builder("tags without a store"); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = UNSTORED, tags = ["tag"], skip(gate))]
+    fn load(gate: &Gate) -> u64 {
+        let run = RUNS.fetch_add(1, Ordering::SeqCst);
+        if run == 2 {
+            gate.wait();
+        }
+        run
+    }
+
+    let gate = Gate::new();
+    let unstored = || load::with(CallOptions::no_store, &gate);
+    assert_eq!((load(&gate), unstored()), (0, 0));
+    UNSTORED.invalidate_tag("tag")?;
+    assert_eq!((unstored(), load::get()?), (1, None), "what the tag invalidates is not served");
+    thread::scope(|scope| {
+        let leader = scope.spawn(unstored);
+        until("somebody computes", || RUNS.load(Ordering::SeqCst) == 3);
+        let before = scope.spawn(unstored);
+        until("another waits", || waiting(&UNSTORED, load::key()) == 1);
+        UNSTORED.invalidate_tag("tag").unwrap();
+        assert_eq!(unstored(), 3, "who comes after the invalidation does not join");
+        gate.open();
+        assert_eq!((leader.join().unwrap(), before.join().unwrap()), (2, 2));
+    });
+    assert_eq!(load::get()?, None);
+    Ok(())
+}
+
+/// A way to invalidate.
+type Way = fn(&Region) -> Result<(), Error>;
+
 /// FusionCache #534: an invalidation took part in the locking, and waited for as long as a computation took.
 #[test]
 fn an_invalidation_waits_for_nobody() {
     let region = Region::builder("invalidated in no time").build().unwrap();
     let key = || Key::from("k").tagged(["tag"]);
-    let ways: [fn(&Region) -> Result<(), Error>; 7] = [
+    let ways: [Way; 7] = [
         |region| region.delete("k"),
         |region| region.delete_many(["k", "other"]),
         |region| region.set("k", &0_u64),
@@ -590,7 +773,7 @@ fn what_is_invalidated_while_it_is_computed_does_not_come_back() -> Result<(), E
     let clock = ManualClock::new();
     let region = region(&clock, |r| r.stale_if_error(TTL * 10));
     let key = || Key::from("k").tagged(["tag"]);
-    let ways: [fn(&Region) -> Result<(), Error>; 4] = [
+    let ways: [Way; 4] = [
         |region| region.delete("k"),
         |region| region.invalidate(Invalidation::Soft),
         |region| region.invalidate(Invalidation::Hard),
@@ -620,6 +803,47 @@ fn what_is_invalidated_while_it_is_computed_does_not_come_back() -> Result<(), E
         assert_eq!(region.get::<u64>("k")?, None);
         let next = region.try_get_or_create(key(), || Err::<u64, _>("asked"));
         assert_ne!(next, Ok(2), "not even where the function fails");
+    }
+    Ok(())
+}
+
+/// As above, where the computation runs in the background.
+#[test]
+fn what_is_invalidated_while_it_is_renewed_in_the_background_does_not_come_back() -> Result<(), Error> {
+    regions! { static BEHIND = Region::builder("overtaken in the background"); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    static WAY: Mutex<Option<Way>> = Mutex::new(None);
+    #[cache_on_arguments(region = BEHIND, background, tags = ["tag"])]
+    fn load() -> u64 {
+        let run = RUNS.fetch_add(1, Ordering::SeqCst);
+        if let Some(way) = WAY.lock().unwrap().take() {
+            // While the renewal runs.
+            way(&BEHIND).unwrap();
+        }
+        run
+    }
+
+    let kept = Kept::default();
+    BEHIND.configure(|r| r.runner(kept.clone()))?;
+    let ways: [Way; 6] = [
+        |_| load::invalidate(),
+        |_| load::expire(),
+        |region| region.delete(load::key()),
+        |region| region.invalidate(Invalidation::Soft),
+        |region| region.invalidate(Invalidation::Hard),
+        |region| region.invalidate_tag("tag"),
+    ];
+    for way in ways {
+        let old = load::refresh();
+        load::expire()?;
+        assert_eq!(load(), old);
+        *WAY.lock().unwrap() = Some(way);
+        let mut renewals = kept.jobs();
+        renewals.pop().unwrap()();
+        assert_eq!((renewals.len(), RUNS.load(Ordering::SeqCst)), (0, old + 2), "it ran");
+        assert_eq!(load::get()?, None);
+        let found = load::entry().peek()?.map(|peek| *peek.value());
+        assert!(found.is_none_or(|value| value == old), "{found:?} is what was overtaken");
     }
     Ok(())
 }
