@@ -14,6 +14,8 @@ mod by_hand;
 mod capacity;
 /// `get`, `set`, `invalidate`, `expire`, `refresh`, `original`, `key`, `entry`.
 mod companions;
+/// What those who come from dogpile.cache expect.
+mod dogpile;
 /// Functions of every shape, and what is cached of what they return.
 mod functions;
 /// One computation per key, whoever calls and however it ends.
