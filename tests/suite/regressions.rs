@@ -13,7 +13,6 @@
 //!
 //! A computation that ends the whole program (golang/go #33519) is `tests/exits.rs`.
 
-#![expect(clippy::doc_markdown, reason = "projects are named as they are")]
 
 use std::future::Future;
 use std::mem::take;
