@@ -10,6 +10,7 @@ use crate::key::generator::KeyContext;
 use crate::key::{Key, function_text};
 use crate::region::Region;
 use crate::region::core::Core;
+use crate::region::runner::DRIVES_TASKS;
 
 /// How an attribute names its region.
 #[derive(Clone, Copy, Debug)]
@@ -235,7 +236,7 @@ impl FnInfo {
 
     /// What keeps renewals from running in the background.
     pub(crate) fn runner_misfit(&self, core: &Core) -> Option<&'static str> {
-        let is_driven = !self.renewed_by_tasks || core.has_runner() || cfg!(feature = "tokio");
+        let is_driven = !self.renewed_by_tasks || core.has_runner() || DRIVES_TASKS;
         (!is_driven).then_some(
             "nobody drives the renewals of an `async fn` in the background, so one caller renews: enable the feature \
              `tokio`, or give the region a `runner`",

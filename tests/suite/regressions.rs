@@ -13,7 +13,6 @@
 //!
 //! A computation that ends the whole program (golang/go #33519) is `tests/exits.rs`.
 
-
 use std::future::Future;
 use std::mem::take;
 use std::pin::{Pin, pin};

@@ -1,10 +1,18 @@
 //! Where background renewals run.
+//!
+//! What it deliberately does not do: wait for them. Whoever asks for a renewal has a value to serve.
+
+#[cfg_attr(feature = "tokio", path = "enabled.rs")]
+#[cfg_attr(not(feature = "tokio"), path = "disabled.rs")]
+mod current;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+pub(crate) use self::current::{DRIVES_TASKS, has_current};
 
 /// A renewal of a function's value, which may block.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -106,7 +114,7 @@ impl Runner for Threads {
     }
 
     fn spawn(&self, task: Task) -> bool {
-        spawn_on_current(task)
+        current::spawn(task)
     }
 }
 
@@ -119,31 +127,4 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
             Err(_) => return,
         }
     }
-}
-
-/// Whether the current thread is one of a runtime that drives tasks.
-#[cfg(feature = "tokio")]
-pub(crate) fn has_current() -> bool {
-    tokio::runtime::Handle::try_current().is_ok()
-}
-
-#[cfg(feature = "tokio")]
-fn spawn_on_current(task: Task) -> bool {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => {
-            runtime.spawn(task);
-            true
-        }
-        Err(_) => false,
-    }
-}
-
-#[cfg(not(feature = "tokio"))]
-pub(crate) fn has_current() -> bool {
-    false
-}
-
-#[cfg(not(feature = "tokio"))]
-fn spawn_on_current(_: Task) -> bool {
-    false
 }
