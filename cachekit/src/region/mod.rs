@@ -12,6 +12,7 @@ pub(crate) mod invalidation;
 pub(crate) mod read_through;
 pub(crate) mod registry;
 pub(crate) mod runner;
+pub(crate) mod settle;
 pub(crate) mod share;
 pub(crate) mod stats;
 mod tasks;

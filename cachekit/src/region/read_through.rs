@@ -1,39 +1,23 @@
-//! The central path: look up, judge, elect, compute, store.
+//! The central path: look up, judge, elect, wait or compute.
 //!
 //! [`Call::step`] decides, without waiting, what a caller does next; threads and tasks differ only in how they wait and
 //! how they run the computation. Everything here is off the hit path.
 
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::time::Duration;
 
 use super::call::Call;
-use super::failures::{RETRY_AFTER, Remembered};
+use super::settle::{Settled, Why};
 use super::share::Share;
 use super::stats::Event;
 use super::work::Work;
-use crate::clock::{Nanos, nanos};
+use crate::clock::nanos;
 use crate::events;
 use crate::fetched::{Served, Source};
-use crate::flight::{Arrival, Commit, Ended, Follower, Lead, Limits, Outcome, Patience, Shared, Turn, reentrance};
+use crate::flight::{Arrival, Ended, Follower, Lead, Limits, Outcome, Patience, Shared, Turn, reentrance};
 use crate::freshness::{Circumstances, Verdict};
 use crate::near::Found;
 use crate::options::CallOptions;
-use crate::tags::Tagged;
-
-/// Why a value is computed, which decides what becomes of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// There is none, or only one past its ttl.
-    Missing,
-    /// The one that there is, still fresh, is due for renewal.
-    Ahead,
-    /// Everyone is served the one that there is, while this happens in the background.
-    Background,
-    /// Somebody asked for a new one.
-    Refresh,
-}
 
 /// What a caller does next.
 enum Step<V> {
@@ -55,9 +39,6 @@ enum Waited<V, E> {
     /// The value is of another type than this caller's, or not what it asked for.
     Alone,
 }
-
-/// How a computation ended: with a value, an error, or a panic.
-type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload>;
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Serves the entry or computes it.
@@ -297,151 +278,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
         (is_fresh || verdict != Verdict::Missing && self.options.takes_stale).then_some((found, is_fresh))
     }
-
-    pub(super) fn compute<E, A, B, D>(
-        &self,
-        lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Settled<V, E>
-    where
-        B: FnOnce(A) -> Result<V, E>,
-    {
-        let begun = self.core.now();
-        let mut tags = Tagged::none();
-        let result = reentrance::run(lead.flight(), || {
-            tags = self.tag(&lead, &work);
-            work.run()
-        });
-        self.settle(lead, why, share, begun, tags, result)
-    }
-
-    pub(super) async fn compute_async<E, A, B, F, D>(
-        &self,
-        lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Settled<V, E>
-    where
-        B: FnOnce(A) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        let begun = self.core.now();
-        let mut tags = Tagged::none();
-        let result = reentrance::drive(lead.flight(), || {
-            tags = self.tag(&lead, &work);
-            work.run()
-        })
-        .await;
-        self.settle(lead, why, share, begun, tags, result)
-    }
-
-    /// Notes the tags of the value before it is computed.
-    fn tag<E, A, B, D>(&self, lead: &Lead, work: &Work<V, E, A, B, D>) -> Tagged {
-        let mut names = self.tags.clone();
-        work.tag(&mut names);
-        lead.tag(|| self.core.tags.read(&names))
-    }
-
-    /// Stores what was computed, or finds what covers a failure, and tells those who wait.
-    fn settle<E>(
-        &self,
-        mut lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        begun: Nanos,
-        tags: Tagged,
-        result: Result<Result<V, E>, reentrance::Payload>,
-    ) -> Settled<V, E> {
-        // From here on clones and drops of users' values may run, and may ask for this very key.
-        let _leading = reentrance::Leading::storing(lead.flight());
-        let counters = &self.core.counters;
-        let key = || self.key();
-        let subject = self.subject(&key);
-        let cost = self.core.now().saturating_sub(begun);
-        // `should_cache` and `ttl` are the function's as much as its body is.
-        let judged = result.and_then(|result| {
-            reentrance::run(lead.flight(), || {
-                let made = match (&result, self.policy.should_cache) {
-                    (Err(_), _) => None,
-                    (Ok(value), Some(should_cache)) if !should_cache(value) => None,
-                    (Ok(value), _) => self.made(value, lead.epoch(), cost, tags.clone()),
-                };
-                (result, made)
-            })
-        });
-        match judged {
-            Ok((Ok(value), made)) => {
-                counters.count(Event::Creation);
-                events::created(subject, Duration::from_nanos(cost));
-                let stamp = made.as_ref().map(|made| made.stamp);
-                if let Some(made) = made {
-                    self.store(&mut lead, &value, &made);
-                }
-                lead.finish(|| Outcome::Value(Arc::new(value.clone()), Source::Coalesced));
-                Ok(Ok(Served { value, source: Source::Computed, stamp }))
-            }
-            Ok((Err(error), _)) => {
-                counters.count(Event::CreationFailure);
-                let cover = self.cover(why);
-                events::failed(subject, Duration::from_nanos(cost), cover.is_some());
-                match (cover, share) {
-                    (Some(old), _) => {
-                        lead.finish(|| Outcome::Value(Arc::new(old.value.clone()), old.source));
-                        // Who asked for a new value, or for a fresh one, is told that there is none.
-                        let is_taken = old.source == Source::Fresh || self.options.takes_stale;
-                        let takes_old = why != Why::Refresh && is_taken;
-                        Ok(if takes_old { Ok(old) } else { Err(error) })
-                    }
-                    (None, Some(share)) => {
-                        let shared = share.erase(&error);
-                        self.remember(&mut lead, &shared, tags);
-                        lead.finish(|| Outcome::Error(shared));
-                        Ok(Err(error))
-                    }
-                    (None, None) => {
-                        lead.fail_alone();
-                        Ok(Err(error))
-                    }
-                }
-            }
-            Err(payload) => {
-                counters.count(Event::CreationFailure);
-                let covered = matches!(why, Why::Ahead | Why::Background) && self.cover(why).is_some();
-                events::failed(subject, Duration::from_nanos(cost), covered);
-                lead.panicked(message(&payload));
-                Err(payload)
-            }
-        }
-    }
-
-    /// The old value in place of an error, where the settings allow it; the next attempt then waits.
-    fn cover(&self, why: Why) -> Option<Served<V>> {
-        let at = self.circumstances();
-        let found = self.near.read(&self.key.arguments, true)?;
-        let is_fresh = matches!(found.judge(&at), Verdict::Fresh | Verdict::Ahead);
-        let in_background = why == Why::Background;
-        let covers = found.covers_failure(&at, in_background) || is_fresh && (why == Why::Ahead || in_background);
-        covers.then_some(())?;
-        self.core.failures.pause(&self.key, at.now, at.timing.retry_after.unwrap_or(RETRY_AFTER));
-        Some(found.served(fresh_or(Source::StaleOnError, is_fresh)))
-    }
-
-    /// Remembers the error where the function says so, if nothing has overtaken the computation.
-    fn remember(&self, lead: &mut Lead, error: &Shared, tags: Tagged) {
-        let Some(ttl) = self.policy.error_ttl else { return };
-        let now = self.core.now();
-        let until = now.saturating_add(nanos(ttl()));
-        let mut remembered = Some(Remembered { error: Arc::clone(error), until, epoch: lead.epoch(), tags });
-        let mut _gone = None;
-        let commit = lead.commit(|| {
-            _gone = remembered.take().map(|remembered| self.core.failures.remember(&self.key, now, remembered));
-            true
-        });
-        debug_assert!(commit != Commit::Declined, "it is always taken");
-    }
 }
 
 /// What an error of somebody else's, or of a while ago, means for a caller.
@@ -449,20 +285,11 @@ fn failed<V, E>(error: &Shared, share: Option<Share<E>>) -> Waited<V, E> {
     share.and_then(|share| share.restore(error)).map_or(Waited::Alone, |error| Waited::Result(Err(error)))
 }
 
-fn fresh_or(stale: Source, is_fresh: bool) -> Source {
+pub(super) fn fresh_or(stale: Source, is_fresh: bool) -> Source {
     if is_fresh { Source::Fresh } else { stale }
 }
 
 /// A panic of the computation goes on in the caller.
 fn unwound<V, E>(settled: Settled<V, E>) -> Result<Served<V>, E> {
     settled.unwrap_or_else(|payload| resume_unwind(payload))
-}
-
-/// What a panic said.
-fn message(payload: &reentrance::Payload) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

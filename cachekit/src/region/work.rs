@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::call::Call;
-use super::read_through::Why;
 use super::runner::has_current;
+use super::settle::Why;
 use super::share::Share;
 use crate::companion::Value;
 use crate::flight::Lead;

@@ -1,0 +1,156 @@
+//! The one who computes: what it may store, and how it leaves its flight.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::sync::{Change, lock};
+use super::{ASIDE, Flight, FlightKey, Flights, Outcome, Phase, State};
+use crate::freshness::Epoch;
+use crate::tags::Tagged;
+
+/// The right and the duty to compute: dropped without a word, it passes to a follower.
+pub(crate) struct Lead {
+    flights: Arc<Flights>,
+    key: FlightKey,
+    flight: Arc<Flight>,
+    /// Which leader of the flight this is, or was.
+    number: u64,
+    has_stored: bool,
+    is_over: bool,
+}
+
+impl Flights {
+    /// The lead of a flight by its number.
+    pub(super) fn lead(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, number: u64) -> Lead {
+        let (flights, flight) = (Arc::clone(self), Arc::clone(flight));
+        Lead { flights, key: key.clone(), flight, number, has_stored: false, is_over: false }
+    }
+}
+
+impl Lead {
+    /// The region's epoch when the flight began.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.flight.epoch
+    }
+
+    pub(crate) fn flight(&self) -> &Arc<Flight> {
+        &self.flight
+    }
+
+    /// Reads the tags of the value before it is computed, at a moment when nobody joins.
+    pub(crate) fn tag(&self, read: impl FnOnce() -> Tagged) -> Tagged {
+        let mut state = lock(&self.flight.state);
+        let tags = read();
+        if state.leader == self.number {
+            state.tags = tags.clone();
+        }
+        tags
+    }
+
+    /// Stores by `store` if nothing has overtaken the computation, and then leaves the map.
+    ///
+    /// `store` says whether it did; it must not run code of a user's.
+    pub(crate) fn commit(&mut self, store: impl FnOnce() -> bool) -> Commit {
+        let (_left, commit) = self.flights.map.locked(&self.key, |found| {
+            if !found.is_some_and(|found| Arc::ptr_eq(found, &self.flight)) {
+                (Change::Keep, Commit::Overtaken)
+            } else if store() {
+                (Change::Remove, Commit::Stored)
+            } else {
+                (Change::Keep, Commit::Declined)
+            }
+        });
+        self.has_stored |= commit == Commit::Stored;
+        commit
+    }
+
+    /// Gives what was computed to everyone who waits; `outcome` is asked only if somebody does.
+    ///
+    /// Who is aside speaks for the flight only where the value was stored.
+    pub(crate) fn finish(mut self, outcome: impl FnOnce() -> Outcome) {
+        if !self.has_stored {
+            if self.is_aside() {
+                return;
+            }
+            self.flights.forget(&self.key, &self.flight);
+        }
+        // Nobody joins any more, so zero stays zero.
+        let waited_for = lock(&self.flight.state).followers > 0;
+        let mut phase = waited_for.then(|| Phase::Done(outcome()));
+        self.step_down(|state, _| {
+            if let Some(phase) = &mut phase {
+                std::mem::swap(&mut state.phase, phase);
+            }
+        });
+        if waited_for {
+            self.flight.changed.notify(usize::MAX);
+        }
+    }
+
+    /// The computation failed and its error cannot be shared: one follower tries, and when that fails too, all of them
+    /// try at once rather than one after the other.
+    pub(crate) fn fail_alone(mut self) {
+        self.hand_over(|state| {
+            state.failures += 1;
+            state.phase = if state.failures == 1 { Phase::Vacant } else { Phase::Solo };
+        });
+    }
+
+    /// The computation panicked: one follower tries, and when that panics too, so does everyone.
+    pub(crate) fn panicked(mut self, message: &str) {
+        self.hand_over(|state| {
+            state.panics += 1;
+            let again = state.panics > 1;
+            state.phase = if again { Phase::Done(Outcome::Panicked(message.into())) } else { Phase::Vacant };
+        });
+    }
+
+    /// Leaves the flight to those who wait, in a state that only the leader changes.
+    fn hand_over(&mut self, change: impl FnOnce(&mut State)) {
+        self.step_down(|state, leads| {
+            // What was delivered stays.
+            if leads && !matches!(state.phase, Phase::Done(_)) {
+                change(state);
+            }
+        });
+        // Everyone is told, and the first who comes takes over: a single one might be a future that nobody polls just now.
+        self.flight.changed.notify(usize::MAX);
+        self.flights.forget_idle(&self.key, &self.flight);
+    }
+
+    /// Ends this caller's part, once; `change` learns whether it still led.
+    fn step_down(&mut self, change: impl FnOnce(&mut State, bool)) {
+        self.is_over = true;
+        let mut state = lock(&self.flight.state);
+        let leads = state.leader == self.number;
+        change(&mut state, leads);
+        if !leads {
+            state.aside -= 1;
+            if self.number != ASIDE {
+                self.flights.disowned_now.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    fn is_aside(&self) -> bool {
+        lock(&self.flight.state).leader != self.number
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.hand_over(|state| state.phase = Phase::Vacant);
+        }
+    }
+}
+
+/// What became of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Commit {
+    Stored,
+    /// The table did not take it; the flight is still in the map.
+    Declined,
+    /// An invalidation, a set or a refresh came first.
+    Overtaken,
+}
