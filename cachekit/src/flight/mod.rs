@@ -221,8 +221,8 @@ impl Flights {
         }
         let below = |disowned: usize| (disowned < limits.most_disowned).then_some(disowned + 1);
         if self.disowned_now.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_err() {
-            // To start another one would only add to the load: whoever waits asks again later.
-            state.until = now.saturating_add(limits.deadline);
+            // To start another one would only add to the load: whoever waits asks again after a while.
+            state.until = now.saturating_add(limits.deadline / 10).saturating_add(1);
             return false;
         }
         self.disowned.fetch_add(1, Ordering::Relaxed);

@@ -117,7 +117,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.core.expect(&made);
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let mut value = Some(value);
-        let mut _failure = None;
+        let (mut _failure, mut _failure_then) = (None, None);
         self.near.pinned(&mut |table| {
             _failure = flights.overtake(&self.key, || {
                 table.replace(arguments, &mut value, &made, &|| self.core.reclaim());
@@ -126,9 +126,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         });
         let Some(room) = self.room(value.is_some()) else { return };
         self.near.pinned(&mut |table| {
-            let added = value
-                .take()
-                .and_then(|value| flights.overtake(&self.key, || table.insert(arguments, value, &made, room.ticket())));
+            let added = value.take().and_then(|value| {
+                flights.overtake(&self.key, || {
+                    _failure_then = self.core.failures.forget(&self.key);
+                    table.insert(arguments, value, &made, room.ticket())
+                })
+            });
             self.core.settle(room, added);
         });
     }

@@ -2,7 +2,7 @@
 
 use tokio::runtime::Handle;
 
-use super::Task;
+use super::{Job, Task};
 
 /// Whether there may be a runtime that drives tasks without being given to the region.
 pub(crate) const DRIVES_TASKS: bool = true;
@@ -10,6 +10,15 @@ pub(crate) const DRIVES_TASKS: bool = true;
 /// Whether the current thread is one of a runtime's.
 pub(crate) fn has_current() -> bool {
     Handle::try_current().is_ok()
+}
+
+/// The job within the runtime that is current now: functions may ask for it.
+pub(super) fn kept(job: Job) -> Job {
+    let Ok(runtime) = Handle::try_current() else { return job };
+    Box::new(move || {
+        let _entered = runtime.enter();
+        job();
+    })
 }
 
 pub(super) fn spawn(task: Task) -> bool {

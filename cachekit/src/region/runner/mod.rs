@@ -57,6 +57,7 @@ pub trait Runner: fmt::Debug + Send + Sync + 'static {
 
 /// Threads of a region's own, and the current tokio runtime for tasks (feature `tokio`): the default [`Runner`].
 ///
+/// A job runs within the tokio runtime of whoever asked for it, if there is one, as the call itself would have.
 /// The threads start with the first renewal and end with the region; a program that ends does not wait for them.
 ///
 /// ```
@@ -107,7 +108,7 @@ impl Default for Threads {
 
 impl Runner for Threads {
     fn run(&self, job: Job) -> bool {
-        match self.jobs.get_or_init(|| self.start()).try_send(job) {
+        match self.jobs.get_or_init(|| self.start()).try_send(current::kept(job)) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
