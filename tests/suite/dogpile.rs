@@ -12,7 +12,7 @@ use std::time::Duration;
 use cachekit::testing::{ManualClock, waiting};
 use cachekit::{Error, Invalidation, KeyContext, Region, cache_on_arguments, mangle, regions};
 
-use crate::regressions::Kept;
+use crate::regressions::{AtLast, Kept};
 use crate::support::{Gate, until};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,15 +26,21 @@ fn region(clock: &ManualClock) -> Region {
     Region::builder("dogpile by hand").ttl(TTL).clock(clock.clone()).build().unwrap()
 }
 
-/// Asks for `k`, which must not be computed.
+/// Asks for `k`, which must neither be computed nor be waited for.
 fn served(region: &Region) -> u64 {
-    region.get_or_create("k", || unreachable!("somebody else computes, or there is a value"))
+    let region = region.clone();
+    let create = || unreachable!("somebody else computes, or there is a value");
+    // A thread that outlives the test if it fails, rather than hold it up.
+    let call = thread::spawn(move || region.get_or_create("k", create));
+    until("it is served", || call.is_finished());
+    call.join().unwrap()
 }
 
 /// Does `meanwhile` while one caller creates `k`, and then lets it have its value.
 fn while_one_creates(region: &Region, value: u64, meanwhile: impl FnOnce()) {
     let (gate, begun) = (Gate::new(), Gate::new());
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let creator = scope.spawn(|| {
             region.get_or_create("k", || {
                 begun.open();
@@ -95,6 +101,7 @@ fn d1_at_most_one_creation_of_a_key_runs_at_a_time() {
     for round in 1..=5 {
         let gate = Gate::new();
         thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let call = || {
                 region.get_or_create("k", || {
                     assert!(!is_inside.swap(true, Ordering::SeqCst), "two at a time");
@@ -120,6 +127,7 @@ fn d2_d3_all_wait_on_the_cold_start_only_and_then_there_is_one_creation_per_expi
         let region = Region::builder("bounds").ttl(ttl).clock(clock.clone()).build().unwrap();
         let gate = Gate::new();
         thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let call = || {
                 region.get_or_create("k", || {
                     gate.wait();
@@ -184,6 +192,7 @@ fn d6_no_value_is_served_that_is_older_than_twice_its_ttl_or_its_ttl_and_five_mi
         clock.advance(ttl);
         let (gate, begun) = (Gate::new(), Gate::new());
         thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let creator = scope.spawn(|| {
                 region.get_or_create("k", || {
                     begun.open();
@@ -195,7 +204,7 @@ fn d6_no_value_is_served_that_is_older_than_twice_its_ttl_or_its_ttl_and_five_mi
             clock.advance(oldest.saturating_sub(ttl + SECOND));
             assert_eq!(served(&region), 1);
             clock.advance(SECOND);
-            let follower = scope.spawn(|| served(&region));
+            let follower = scope.spawn(|| region.get_or_create("k", || -> u64 { unreachable!("it waits") }));
             until("it waits rather than being served the old value", || waiting(&region, "k") == 1);
             gate.open();
             assert_eq!((creator.join().unwrap(), follower.join().unwrap()), (2, 2));
@@ -215,6 +224,7 @@ fn d7_where_a_value_was_evicted_before_its_ttl_callers_wait_for_one_creation() -
     let gate = Gate::new();
     let creations = AtomicU64::new(0);
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let call = || {
             region.get_or_create("k", || {
                 gate.wait();
@@ -281,6 +291,7 @@ fn d9_who_found_an_expired_value_looks_again_before_it_creates_one() -> Result<(
     load();
     clock.advance(TTL);
     thread::scope(|scope| {
+        let _end = AtLast(&SEEN[1]);
         let delayed = scope.spawn(|| {
             IS_SLOW.set(true);
             load()

@@ -39,6 +39,15 @@ fn region(clock: &ManualClock, settings: impl FnOnce(RegionBuilder) -> RegionBui
     settings(Region::builder("regressions by hand").ttl(TTL).clock(clock.clone())).build().unwrap()
 }
 
+/// Opens a gate when it goes, so that a test that fails in the middle ends.
+pub(crate) struct AtLast<'g>(pub(crate) &'g Gate);
+
+impl Drop for AtLast<'_> {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 /// Polls once; `None` while pending.
 async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|context| match future.as_mut().poll(context) {
@@ -157,6 +166,7 @@ fn an_async_function_that_panics_before_its_first_await_strands_nobody() {
     let (gate, begun) = (Gate::new(), Gate::new());
     let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let leader = scope.spawn(|| {
             runtime().block_on(region.get_or_create_async("k", || {
                 begun.open();
@@ -205,6 +215,7 @@ fn a_value_that_is_not_stored_reaches_those_who_wait_and_releases_the_key() {
 
     let gate = Gate::new();
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let callers = [(); 3].map(|()| scope.spawn(|| load(0, &gate)));
         until("all but the leader wait", || waiting(&REGRESSIONS, load::key(0)) == 2);
         gate.open();
@@ -240,6 +251,7 @@ fn a_clone_that_panics_on_its_way_to_the_store_or_to_those_who_wait_strands_nobo
     for (id, clones) in [(1, 1), (2, 2)] {
         let (gate, clones_left) = (Gate::new(), Arc::new(AtomicI64::new(clones)));
         let panicked = thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let callers = [(); 5].map(|()| scope.spawn(|| load(id, &gate, &clones_left)));
             until("all but the leader wait", || waiting(&REGRESSIONS, load::key(id)) == 4);
             gate.open();
@@ -314,6 +326,7 @@ fn a_ttl_of_or_a_should_cache_that_panics_strands_nobody() {
         let gate = Gate::new();
         BREAKS.store(true, Ordering::SeqCst);
         let results = thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let callers = [(); 5].map(|()| scope.spawn(|| call(&gate)));
             until("all but the leader wait", || waiting(&REGRESSIONS, &key) == 4);
             gate.open();
@@ -405,12 +418,16 @@ fn tags_hold_for_calls_that_do_not_store() -> Result<(), Error> {
     UNSTORED.invalidate_tag("tag")?;
     assert_eq!((unstored(), load::get()?), (1, None), "what the tag invalidates is not served");
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let leader = scope.spawn(unstored);
         until("somebody computes", || RUNS.load(Ordering::SeqCst) == 3);
         let before = scope.spawn(unstored);
         until("another waits", || waiting(&UNSTORED, load::key()) == 1);
         UNSTORED.invalidate_tag("tag").unwrap();
-        assert_eq!(unstored(), 3, "who comes after the invalidation does not join");
+        let after = gate.clone();
+        let after = thread::spawn(move || load::with(CallOptions::no_store, &after));
+        until("who comes after the invalidation does not join", || after.is_finished());
+        assert_eq!(after.join().unwrap(), 3);
         gate.open();
         assert_eq!((leader.join().unwrap(), before.join().unwrap()), (2, 2));
     });
@@ -468,6 +485,7 @@ fn a_computation_that_hangs_frees_its_key_at_the_deadline() -> Result<(), Error>
     let region = region(&clock, |r| r.deadline(TTL));
     let (gate, begun) = (Gate::new(), Gate::new());
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let hung = scope.spawn(|| {
             region.get_or_create("k", || {
                 begun.open();
@@ -578,6 +596,7 @@ fn a_panic_strands_nobody_however_often_it_happens() {
         let gate = Gate::new();
         let attempts = AtomicUsize::new(0);
         thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let call = || {
                 region.get_or_create("k", || -> u64 {
                     attempts.fetch_add(1, Ordering::SeqCst);
@@ -604,6 +623,7 @@ fn those_who_waited_for_a_failure_that_cannot_be_shared_try_side_by_side() {
     let (attempts, inside) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let gate = Gate::new();
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let call = || {
             region.try_get_or_create("k", || {
                 let attempt = attempts.fetch_add(1, Ordering::SeqCst);
@@ -651,6 +671,7 @@ fn a_slow_computation_holds_up_neither_other_keys_nor_eviction() -> Result<(), E
     let region = Region::builder("slow").capacity(10).build()?;
     let (gate, begun) = (Gate::new(), Gate::new());
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let slow = scope.spawn(|| {
             region.get_or_create("slow", || {
                 begun.open();
@@ -681,6 +702,7 @@ fn a_stale_value_comes_before_a_wait_timeout() -> Result<(), Error> {
     clock.advance(TTL);
     let (gate, begun) = (Gate::new(), Gate::new());
     thread::scope(|scope| {
+        let _end = AtLast(&gate);
         let renewal = scope.spawn(|| {
             region.get_or_create("k", || {
                 begun.open();
@@ -690,7 +712,10 @@ fn a_stale_value_comes_before_a_wait_timeout() -> Result<(), Error> {
         });
         begun.wait();
         // The clock stands still: nobody's time to wait is over.
-        assert_eq!(region.get_or_create("k", || -> u64 { unreachable!("somebody renews") }), 1);
+        let other = region.clone();
+        let other = thread::spawn(move || other.get_or_create("k", || -> u64 { unreachable!("somebody renews") }));
+        until("the other is served", || other.is_finished());
+        assert_eq!(other.join().unwrap(), 1);
         gate.open();
         assert_eq!(renewal.join().unwrap(), 2);
     });
@@ -786,6 +811,7 @@ fn what_is_invalidated_while_it_is_computed_does_not_come_back() -> Result<(), E
         }
         let (gate, begun) = (Gate::new(), Gate::new());
         thread::scope(|scope| {
+            let _end = AtLast(&gate);
             let leader = scope.spawn(|| {
                 region.get_or_create(key(), || {
                     begun.open();
