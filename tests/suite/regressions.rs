@@ -11,7 +11,7 @@
 //! | the process that holds a lease dies: one other takes over | layercache #59 | a lease; in one process see below |
 //! | what another node invalidates while this one computes is not stored | none of those read | several nodes |
 //!
-//! A computation that ends the whole program (golang/go #33519) is `tests/exits.rs`.
+//! Rust has no `Goexit`: a computation ends by a value, a panic or a drop. A program that ends beside one is `tests/exits.rs`.
 
 use std::future::Future;
 use std::mem::take;
