@@ -1,53 +1,16 @@
 //! Renewals in the background: everyone is served the old value at once, and somebody else computes.
 
-use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachekit::testing::ManualClock;
-use cachekit::{Error, Invalidation, Job, Region, Runner, Source, Task, Threads, cache_on_arguments, regions};
+use cachekit::{Error, Invalidation, Region, Source, Threads, cache_on_arguments, regions};
 
-use crate::support::{Gate, until, until_async};
+use crate::support::{Gate, Later, until, until_async};
 
 const TTL: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Keeps renewals until the test runs them.
-#[derive(Clone, Default)]
-struct Later(Arc<Mutex<Vec<Job>>>);
-
-impl Later {
-    fn len(&self) -> usize {
-        self.0.lock().unwrap().len()
-    }
-
-    fn run_all(&self) -> usize {
-        let jobs = std::mem::take(&mut *self.0.lock().unwrap());
-        let count = jobs.len();
-        for job in jobs {
-            job();
-        }
-        count
-    }
-}
-
-impl Runner for Later {
-    fn run(&self, job: Job) -> bool {
-        self.0.lock().unwrap().push(job);
-        true
-    }
-
-    fn spawn(&self, _: Task) -> bool {
-        false
-    }
-}
-
-impl fmt::Debug for Later {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Later")
-    }
-}
 
 /// A region on a clock of its own whose renewals wait for the test.
 fn set_up(region: &Region) -> (ManualClock, Later) {
@@ -236,7 +199,7 @@ fn a_renewal_that_a_runner_drops_is_asked_for_again() {
     load(1);
     clock.advance(TTL / 2);
     load(1);
-    later.0.lock().unwrap().clear();
+    drop(later.jobs());
     assert!(!load::entry(1).is_computing());
     load(1);
     assert_eq!(later.run_all(), 1);

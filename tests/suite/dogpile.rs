@@ -12,8 +12,7 @@ use std::time::Duration;
 use cachekit::testing::{ManualClock, waiting};
 use cachekit::{Error, Invalidation, KeyContext, Region, cache_on_arguments, mangle, regions};
 
-use crate::regressions::{AtLast, Kept};
-use crate::support::{Gate, until};
+use crate::support::{AtLast, Gate, Later, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TTL: Duration = Duration::from_secs(60);
@@ -314,7 +313,7 @@ fn d10_the_runner_holds_the_key_until_its_renewal_has_ended_or_is_dropped() -> R
         RUNS.fetch_add(1, Ordering::SeqCst)
     }
 
-    let (clock, kept) = (ManualClock::new(), Kept::default());
+    let (clock, kept) = (ManualClock::new(), Later::default());
     HELD.configure(|r| r.clock(clock.clone()).runner(kept.clone()))?;
     assert_eq!(load(), 0);
     clock.advance(TTL);
@@ -624,7 +623,7 @@ fn d55_the_first_call_creates_itself_and_for_a_stale_value_the_runner_is_asked_o
         RUNS.fetch_add(1, Ordering::SeqCst)
     }
 
-    let (clock, kept) = (ManualClock::new(), Kept::default());
+    let (clock, kept) = (ManualClock::new(), Later::default());
     ASKED.configure(|r| r.clock(clock.clone()).runner(kept.clone()))?;
     assert_eq!((load(), load()), (0, 0));
     assert!(kept.jobs().is_empty());
@@ -648,7 +647,7 @@ fn d56_after_a_soft_invalidation_the_runner_is_asked() -> Result<(), Error> {
         format!("{name} {}", RUNS.fetch_add(1, Ordering::SeqCst))
     }
 
-    let kept = Kept::default();
+    let kept = Later::default();
     SOFT.configure(|r| r.runner(kept.clone()))?;
     assert_eq!(load("ann"), "ann 0");
     SOFT.invalidate(Invalidation::Soft)?;

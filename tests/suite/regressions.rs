@@ -14,7 +14,6 @@
 //! Rust has no `Goexit`: a computation ends by a value, a panic or a drop. A program that ends beside one is `tests/exits.rs`.
 
 use std::future::Future;
-use std::mem::take;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,7 +26,7 @@ use cachekit::{
     CallOptions, Error, Invalidation, Job, Key, Region, RegionBuilder, Runner, Task, cache_on_arguments, regions,
 };
 
-use crate::support::{Gate, until, until_async};
+use crate::support::{AtLast, Gate, Later, until, until_async};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -37,15 +36,6 @@ regions! {
 
 fn region(clock: &ManualClock, settings: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Region {
     settings(Region::builder("regressions by hand").ttl(TTL).clock(clock.clone())).build().unwrap()
-}
-
-/// Opens a gate when it goes, so that a test that fails in the middle ends.
-pub(crate) struct AtLast<'g>(pub(crate) &'g Gate);
-
-impl Drop for AtLast<'_> {
-    fn drop(&mut self) {
-        self.0.open();
-    }
 }
 
 /// Polls once; `None` while pending.
@@ -88,38 +78,6 @@ async fn a_renewal_that_is_dropped_holds_up_nobody_who_comes_later() -> Result<(
     Ok(())
 }
 
-/// Keeps renewals in the background until a test takes them.
-#[derive(Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<(Vec<Job>, Vec<Task>)>>);
-
-impl Kept {
-    pub(crate) fn jobs(&self) -> Vec<Job> {
-        take(&mut self.0.lock().unwrap().0)
-    }
-
-    pub(crate) fn tasks(&self) -> Vec<Task> {
-        take(&mut self.0.lock().unwrap().1)
-    }
-}
-
-impl Runner for Kept {
-    fn run(&self, job: Job) -> bool {
-        self.0.lock().unwrap().0.push(job);
-        true
-    }
-
-    fn spawn(&self, task: Task) -> bool {
-        self.0.lock().unwrap().1.push(task);
-        true
-    }
-}
-
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Kept")
-    }
-}
-
 /// FusionCache #218, in the background: whoever drops the renewal, and whenever, the next caller asks for another one.
 #[tokio::test]
 async fn a_renewal_in_the_background_that_is_dropped_is_asked_for_again() -> Result<(), Error> {
@@ -136,7 +94,7 @@ async fn a_renewal_in_the_background_that_is_dropped_is_asked_for_again() -> Res
         run
     }
 
-    let kept = Kept::default();
+    let kept = Later::default();
     DROPPED.configure(|r| r.runner(kept.clone()))?;
     assert_eq!((blocking(), task().await), (0, 1));
     DROPPED.invalidate(Invalidation::Soft)?;
@@ -277,7 +235,7 @@ fn a_failure_in_the_background_is_not_cached_whether_an_error_or_a_value_tells_i
         (RUNS.fetch_add(1, Ordering::SeqCst) == 1).then_some(1)
     }
 
-    let (clock, kept) = (ManualClock::new(), Kept::default());
+    let (clock, kept) = (ManualClock::new(), Later::default());
     REPORTED.configure(|r| r.clock(clock.clone()).runner(kept.clone()))?;
     assert_eq!((by_error(), by_value()), (Ok(1), Some(1)));
     for runs in [4, 6] {
@@ -847,7 +805,7 @@ fn what_is_invalidated_while_it_is_renewed_in_the_background_does_not_come_back(
         run
     }
 
-    let kept = Kept::default();
+    let kept = Later::default();
     BEHIND.configure(|r| r.runner(kept.clone()))?;
     let ways: [Way; 6] = [
         |_| load::invalidate(),

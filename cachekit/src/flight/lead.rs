@@ -67,7 +67,7 @@ impl Lead {
     /// Gives what was computed to everyone who waits; `outcome` is asked only if somebody does.
     ///
     /// Who is aside speaks for the flight only where the value was stored.
-    pub(crate) fn finish(mut self, outcome: impl FnOnce() -> Outcome) {
+    pub(crate) fn finish(&mut self, outcome: impl FnOnce() -> Outcome) {
         if !self.has_stored {
             if self.is_aside() {
                 return;
@@ -89,7 +89,7 @@ impl Lead {
 
     /// The computation failed and its error cannot be shared: one follower tries, and when that fails too, all of them
     /// try at once rather than one after the other.
-    pub(crate) fn fail_alone(mut self) {
+    pub(crate) fn fail_alone(&mut self) {
         self.hand_over(|state| {
             state.failures += 1;
             state.phase = if state.failures == 1 { Phase::Vacant } else { Phase::Solo };
@@ -97,7 +97,7 @@ impl Lead {
     }
 
     /// The computation panicked: one follower tries, and when that panics too, so does everyone.
-    pub(crate) fn panicked(mut self, message: &str) {
+    pub(crate) fn panicked(&mut self, message: &str) {
         self.hand_over(|state| {
             state.panics += 1;
             let again = state.panics > 1;
@@ -107,6 +107,9 @@ impl Lead {
 
     /// Leaves the flight to those who wait, in a state that only the leader changes.
     fn hand_over(&mut self, change: impl FnOnce(&mut State)) {
+        if self.is_over {
+            return;
+        }
         self.step_down(|state, leads| {
             // What was delivered stays.
             if leads && !matches!(state.phase, Phase::Done(_)) {
@@ -139,9 +142,7 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.hand_over(|state| state.phase = Phase::Vacant);
-        }
+        self.hand_over(|state| state.phase = Phase::Vacant);
     }
 }
 

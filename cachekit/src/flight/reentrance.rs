@@ -70,8 +70,22 @@ pub(crate) type Payload = Box<dyn std::any::Any + Send>;
 /// Runs a computation of the flight and catches its panic.
 pub(crate) fn run<R>(flight: &Arc<Flight>, compute: impl FnOnce() -> R) -> Result<R, Payload> {
     let _leading = Leading::enter(flight, Part::Computing);
+    caught(compute)
+}
+
+/// Catches a panic.
+pub(crate) fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Payload> {
     // The payload is resumed by the caller, so nothing that the panic left half done is seen.
-    catch_unwind(AssertUnwindSafe(compute))
+    catch_unwind(AssertUnwindSafe(work))
+}
+
+/// What a panic said.
+pub(crate) fn message(payload: &Payload) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }
 
 /// Drives a computation of the flight and catches its panic.

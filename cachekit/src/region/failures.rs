@@ -44,6 +44,8 @@ pub(crate) struct Failure {
     until: Nanos,
     /// The length of that pause, which the next one doubles.
     pause: Nanos,
+    /// The region's epoch then: an invalidation ends the pause.
+    epoch: Epoch,
     error: Option<Remembered>,
 }
 
@@ -58,8 +60,9 @@ pub(crate) struct Remembered {
 
 impl Failures {
     /// Whether it is too early to try again.
-    pub(crate) fn is_pausing(&self, key: &FlightKey, now: Nanos) -> bool {
-        self.any() && self.lock().failures.get(key).is_some_and(|failure| now < failure.until)
+    pub(crate) fn is_pausing(&self, key: &FlightKey, now: Nanos, epoch: Epoch) -> bool {
+        let is_pausing = |failure: &Failure| now < failure.until && failure.epoch == epoch;
+        self.any() && self.lock().failures.get(key).is_some_and(is_pausing)
     }
 
     /// The error that stands for a computation.
@@ -82,18 +85,18 @@ impl Failures {
     }
 
     /// An attempt failed: the next one comes after a pause, twice as long as the last.
-    pub(crate) fn pause(&self, key: &FlightKey, now: Nanos, (first, longest): (Duration, Duration)) {
+    pub(crate) fn pause(&self, key: &FlightKey, now: Nanos, epoch: Epoch, (first, longest): (Duration, Duration)) {
         let (first, longest) = (nanos(first), nanos(longest));
-        let last = self.lock().failures.get(key).map_or(0, |failure| failure.pause);
+        let last = self.lock().failures.get(key).filter(|failure| failure.epoch == epoch).map_or(0, |last| last.pause);
         let pause = last.saturating_mul(2).clamp(first, longest);
-        let failure = Failure { until: now.saturating_add(pause), pause, error: None };
+        let failure = Failure { until: now.saturating_add(pause), pause, epoch, error: None };
         drop(self.add(key, now, failure));
     }
 
     /// Remembers an error; gives what is to be dropped where no lock is held.
     #[must_use]
     pub(crate) fn remember(&self, key: &FlightKey, now: Nanos, error: Remembered) -> Vec<Failure> {
-        self.add(key, now, Failure { until: 0, pause: 0, error: Some(error) })
+        self.add(key, now, Failure { until: 0, pause: 0, epoch: error.epoch, error: Some(error) })
     }
 
     /// The key has a new value, or none: nothing is held against the next attempt.

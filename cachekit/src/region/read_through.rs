@@ -166,7 +166,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// Whether nobody tries to renew the value just now, since the last attempt failed.
     fn is_spared(&self, found: &Found<V>, at: &Circumstances, in_background: bool) -> bool {
-        self.core.failures.is_pausing(&self.key, at.now) && found.covers_failure(at, in_background)
+        self.core.failures.is_pausing(&self.key, at.now, at.epoch) && found.covers_failure(at, in_background)
     }
 
     fn served(&self, found: Found<V>, source: Source) -> Served<V> {

@@ -15,6 +15,7 @@ use crate::events;
 use crate::fetched::{Served, Source};
 use crate::flight::{Commit, Lead, Outcome, Shared, reentrance};
 use crate::freshness::Verdict;
+use crate::near::Made;
 use crate::tags::Tagged;
 
 /// Why a value is computed, which decides what becomes of a failure.
@@ -93,9 +94,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     ) -> Settled<V, E> {
         // From here on clones and drops of users' values may run, and may ask for this very key.
         let _leading = reentrance::Leading::storing(lead.flight());
-        let counters = &self.core.counters;
-        let key = || self.key();
-        let subject = self.subject(&key);
         let cost = self.core.now().saturating_sub(begun);
         // `should_cache` and `ttl` are the function's as much as its body is.
         let judged = result.and_then(|result| {
@@ -108,49 +106,68 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 (result, made)
             })
         });
-        match judged {
-            Ok((Ok(value), made)) => {
-                counters.count(Event::Creation);
-                events::created(subject, Duration::from_nanos(cost));
-                let stamp = made.as_ref().map(|made| made.stamp);
-                if let Some(made) = made {
-                    self.store(&mut lead, &value, &made);
-                }
-                lead.finish(|| Outcome::Value(Arc::new(value.clone()), Source::Coalesced));
-                Ok(Ok(Served { value, source: Source::Computed, stamp }))
-            }
-            Ok((Err(error), _)) => {
-                counters.count(Event::CreationFailure);
-                let cover = self.cover(why);
-                events::failed(subject, Duration::from_nanos(cost), cover.is_some());
-                match (cover, share) {
-                    (Some(old), _) => {
-                        lead.finish(|| Outcome::Value(Arc::new(old.value.clone()), old.source));
-                        // Who asked for a new value, or for a fresh one, is told that there is none.
-                        let is_taken = old.source == Source::Fresh || self.options.takes_stale;
-                        let takes_old = why != Why::Refresh && is_taken;
-                        Ok(if takes_old { Ok(old) } else { Err(error) })
-                    }
-                    (None, Some(share)) => {
-                        let shared = share.erase(&error);
-                        self.remember(&mut lead, &shared, tags);
-                        lead.finish(|| Outcome::Error(shared));
-                        Ok(Err(error))
-                    }
-                    (None, None) => {
-                        lead.fail_alone();
-                        Ok(Err(error))
-                    }
-                }
-            }
-            Err(payload) => {
-                counters.count(Event::CreationFailure);
-                let covered = matches!(why, Why::Ahead | Why::Background) && self.cover(why).is_some();
-                events::failed(subject, Duration::from_nanos(cost), covered);
-                lead.panicked(message(&payload));
-                Err(payload)
-            }
+        // A clone that panics is told to those who wait as if the function had: each of them would clone too.
+        let settled = judged.and_then(|(result, made)| {
+            reentrance::caught(|| match result {
+                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made)),
+                Err(error) => self.failed(&mut lead, why, share, cost, tags, error),
+            })
+        });
+        if let Err(payload) = &settled {
+            self.core.counters.count(Event::CreationFailure);
+            lead.panicked(reentrance::message(payload));
+            let covered = matches!(why, Why::Ahead | Why::Background) && self.cover(why).is_some();
+            events::failed(self.subject(&|| self.key()), Duration::from_nanos(cost), covered);
         }
+        settled
+    }
+
+    fn succeeded(&self, lead: &mut Lead, why: Why, cost: Nanos, value: V, made: Option<Made>) -> Served<V> {
+        let stamp = made.as_ref().map(|made| made.stamp);
+        if let Some(made) = made {
+            self.store(lead, &value, &made);
+        } else if matches!(why, Why::Ahead | Why::Background) {
+            // The old value stays, and nobody asks for another one so soon.
+            self.cover(why);
+        }
+        lead.finish(|| Outcome::Value(Arc::new(value.clone()), Source::Coalesced));
+        self.core.counters.count(Event::Creation);
+        events::created(self.subject(&|| self.key()), Duration::from_nanos(cost));
+        Served { value, source: Source::Computed, stamp }
+    }
+
+    fn failed<E>(
+        &self,
+        lead: &mut Lead,
+        why: Why,
+        share: Option<Share<E>>,
+        cost: Nanos,
+        tags: Tagged,
+        error: E,
+    ) -> Result<Served<V>, E> {
+        let cover = self.cover(why);
+        let covered = cover.is_some();
+        let result = match (cover, share) {
+            (Some(old), _) => {
+                lead.finish(|| Outcome::Value(Arc::new(old.value.clone()), old.source));
+                // Who asked for a new value, or for a fresh one, is told that there is none.
+                let is_taken = old.source == Source::Fresh || self.options.takes_stale;
+                if why != Why::Refresh && is_taken { Ok(old) } else { Err(error) }
+            }
+            (None, Some(share)) => {
+                let shared = share.erase(&error);
+                self.remember(lead, &shared, tags);
+                lead.finish(|| Outcome::Error(shared));
+                Err(error)
+            }
+            (None, None) => {
+                lead.fail_alone();
+                Err(error)
+            }
+        };
+        self.core.counters.count(Event::CreationFailure);
+        events::failed(self.subject(&|| self.key()), Duration::from_nanos(cost), covered);
+        result
     }
 
     /// The old value in place of an error, where the settings allow it; the next attempt then waits.
@@ -161,7 +178,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let in_background = why == Why::Background;
         let covers = found.covers_failure(&at, in_background) || is_fresh && (why == Why::Ahead || in_background);
         covers.then_some(())?;
-        self.core.failures.pause(&self.key, at.now, at.timing.retry_after.unwrap_or(RETRY_AFTER));
+        self.core.failures.pause(&self.key, at.now, at.epoch, at.timing.retry_after.unwrap_or(RETRY_AFTER));
         Some(found.served(fresh_or(Source::StaleOnError, is_fresh)))
     }
 
@@ -178,13 +195,4 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         });
         debug_assert!(commit != Commit::Declined, "it is always taken");
     }
-}
-
-/// What a panic said.
-fn message(payload: &reentrance::Payload) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

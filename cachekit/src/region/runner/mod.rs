@@ -8,6 +8,7 @@ mod current;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -123,9 +124,16 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
-            Ok(job) => job(),
+            Ok(job) => survive(job),
             // The region is gone.
             Err(_) => return,
         }
+    }
+}
+
+/// Runs a job whatever it does: a panic of a value's `Clone` or `Drop` costs this renewal, and not the thread.
+fn survive(job: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+        survive(|| drop(payload));
     }
 }
