@@ -196,14 +196,15 @@ impl<V: Value> Peek<V> {
     fn of(call: &Call<V>) -> Option<Self> {
         let (found, verdict, now) = call.peek()?;
         let span = |from: Nanos, to: Nanos| Duration::from_nanos(to.saturating_sub(from));
+        let fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
         Some(Self {
             age: span(found.stamp.created, now),
-            ttl_left: if found.expired {
-                Some(Duration::ZERO)
-            } else {
+            ttl_left: if fresh {
                 (found.stamp.ttl != NEVER).then(|| span(now, found.stamp.fresh_until()))
+            } else {
+                Some(Duration::ZERO)
             },
-            fresh: matches!(verdict, Verdict::Fresh | Verdict::Ahead),
+            fresh,
             value: found.value,
         })
     }

@@ -11,9 +11,10 @@ use crate::freshness::Stamp;
 pub enum Source {
     /// From this process, within its ttl.
     Fresh,
-    /// Past its ttl, expired or softly invalidated; somebody else renews it just now.
+    /// Past its ttl, expired or softly invalidated: while somebody else renews it, or for want of room where it would be
+    /// renewed in the background, or after `wait_timeout`.
     Stale,
-    /// Past its ttl, and the function fails.
+    /// Past its ttl, expired or softly invalidated, and the function has failed, now or a short while ago.
     StaleOnError,
     /// This caller computed it.
     Computed,
@@ -53,7 +54,11 @@ impl<V> Fetched<V> {
             value: served.value,
             source: served.source,
             age: served.stamp.map_or(Duration::ZERO, |stamp| span(stamp.created, now)),
-            ttl_left: aging.map(|stamp| span(now, stamp.fresh_until())),
+            ttl_left: if matches!(served.source, Source::Stale | Source::StaleOnError) {
+                Some(Duration::ZERO)
+            } else {
+                aging.map(|stamp| span(now, stamp.fresh_until()))
+            },
         }
     }
 
@@ -77,8 +82,7 @@ impl<V> Fetched<V> {
         self.age
     }
 
-    /// The time until the value is no longer fresh, zero past it; `None` where it has no ttl, and of a value that another
-    /// caller computed or that is not stored.
+    /// The time until the value is no longer fresh, zero past it; `None` where it has no ttl, or is not stored.
     pub fn ttl_left(&self) -> Option<Duration> {
         self.ttl_left
     }

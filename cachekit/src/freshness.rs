@@ -93,16 +93,21 @@ impl Timing {
 
     /// What is said that makes no sense, with what to write.
     pub(crate) fn fault(&self) -> Option<String> {
-        let fraction = |name: &str, value: f64| format!("`{name}` is {value}: write a number from 0 to 1");
+        let fraction = |name: &str, value: f64, from: &str| format!("`{name}` is {value}: write a number {from}");
         match (self.refresh_ahead, self.jitter, self.retry_after) {
-            (Some(RefreshAhead::Fraction(of)), ..) if !(of > 0.0 && of < 1.0) => Some(fraction("refresh_ahead", of)),
+            (Some(RefreshAhead::Fraction(of)), ..) if !(of > 0.0 && of < 1.0) => {
+                Some(fraction("refresh_ahead", of, "between 0 and 1"))
+            }
             (Some(RefreshAhead::XFetch(beta)), ..) if !(beta > 0.0 && beta.is_finite()) => {
                 Some(format!("the factor of `RefreshAhead::XFetch` is {beta}: write a positive number, usually 1"))
             }
-            (_, Some(jitter), _) if !(0.0..=1.0).contains(&jitter) => Some(fraction("jitter", jitter)),
+            (_, Some(jitter), _) if !(0.0..=1.0).contains(&jitter) => Some(fraction("jitter", jitter, "from 0 to 1")),
             (.., Some((first, longest))) if first > longest => Some(format!(
                 "`retry_after` begins with {first:?}, which is longer than its longest pause, {longest:?}"
             )),
+            (.., Some((first, _))) if first.is_zero() => {
+                Some("`retry_after` begins with 0, so that everyone would try: write for example 1 s".to_owned())
+            }
             _ if self.deadline == Some(Duration::ZERO) => Some(
                 "`deadline` is 0, so that nobody would ever wait: write a longer one, or `wait_timeout`".to_owned(),
             ),
@@ -225,6 +230,13 @@ impl Stamp {
         grace.max(self.revalidated_until(timing))
     }
 
+    /// Whether a hard invalidation that `epoch` knows of has come since the computation began.
+    pub(crate) fn is_from_before(&self, epoch: Epoch) -> bool {
+        // Counts go round, without the bit that no entry has.
+        let since = (epoch.hard() << 33).wrapping_sub(self.epoch.hard() << 33);
+        since != 0 && since < 1 << 63
+    }
+
     /// Until when the value is served to everyone while it is renewed.
     fn revalidated_until(&self, timing: &Timing) -> Nanos {
         timing.stale_while_revalidate.map_or(0, |span| self.fresh_until().saturating_add(nanos(span)))
@@ -263,8 +275,18 @@ impl Stamp {
         }
     }
 
+    /// Whether the value is served in place of an error of the function: it is good enough for that, or it is served while
+    /// somebody else, `in_background`, renews it.
+    pub(crate) fn covers_failure(&self, verdict: Verdict, at: &Circumstances, in_background: bool) -> bool {
+        match verdict {
+            Verdict::Ahead => true,
+            Verdict::Revalidate if in_background => true,
+            _ => self.is_good_enough(at.epoch, at.now, &at.timing),
+        }
+    }
+
     /// Whether the value is served where the function fails.
-    pub(crate) fn is_good_enough(&self, epoch: Epoch, now: Nanos, timing: &Timing) -> bool {
+    fn is_good_enough(&self, epoch: Epoch, now: Nanos, timing: &Timing) -> bool {
         let asked = timing.stale_if_error.is_some();
         asked && self.is_readable(epoch) && (self.ttl == NEVER || now < self.good_enough_until(timing))
     }

@@ -46,11 +46,13 @@ pub(crate) struct Tags(Mutex<Cells>);
 #[derive(Default)]
 struct Cells {
     cells: HashMap<Box<str>, Weak<Cell>, foldhash::fast::RandomState>,
-    /// At how many names those are cleaned up that nothing remembers any more.
-    crowded: usize,
+    /// Names that were added since those went that nothing remembers any more.
+    added: usize,
+    /// Names that were left then.
+    left: usize,
 }
 
-/// The fewest names that are worth a clean-up.
+/// The fewest new names that are worth a clean-up.
 const CROWDED: usize = 64;
 
 impl Tags {
@@ -83,9 +85,10 @@ impl Cells {
         if let Some(cell) = self.cells.get(name).and_then(Weak::upgrade) {
             return cell;
         }
-        if self.cells.len() >= self.crowded.max(CROWDED) {
+        self.added += 1;
+        if self.added > self.left.max(CROWDED) {
             self.cells.retain(|_, cell| cell.strong_count() > 0);
-            self.crowded = 2 * self.cells.len();
+            (self.added, self.left) = (0, self.cells.len());
         }
         let cell = Arc::new(Cell::new(0));
         self.cells.insert(name.into(), Arc::downgrade(&cell));

@@ -211,7 +211,7 @@ fn fetch_tells_where_a_value_came_from() -> Result<(), Error> {
         until("the other waits", || waiting(&FETCHED, load::key(2)) == 1);
         gate.open();
         assert_eq!(told(leader.join().unwrap()), Ok((Source::Computed, Duration::ZERO, Some(TTL))));
-        assert_eq!(told(follower.join().unwrap()), Ok((Source::Coalesced, Duration::ZERO, None)));
+        assert_eq!(told(follower.join().unwrap()), Ok((Source::Coalesced, Duration::ZERO, Some(TTL))));
     });
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::sync::{Change, lock};
 use super::{ASIDE, Flight, FlightKey, Flights, Outcome, Phase, State};
+use crate::clock::Nanos;
 use crate::freshness::Epoch;
 use crate::tags::Tagged;
 
@@ -16,6 +17,8 @@ pub(crate) struct Lead {
     /// Which leader of the flight this is, or was.
     number: u64,
     has_stored: bool,
+    /// Handed to the background, where nobody has begun yet.
+    is_queued: bool,
     is_over: bool,
 }
 
@@ -23,7 +26,7 @@ impl Flights {
     /// The lead of a flight by its number.
     pub(super) fn lead(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, number: u64) -> Lead {
         let (flights, flight) = (Arc::clone(self), Arc::clone(flight));
-        Lead { flights, key: key.clone(), flight, number, has_stored: false, is_over: false }
+        Lead { flights, key: key.clone(), flight, number, has_stored: false, is_queued: false, is_over: false }
     }
 }
 
@@ -35,6 +38,31 @@ impl Lead {
 
     pub(crate) fn flight(&self) -> &Arc<Flight> {
         &self.flight
+    }
+
+    /// Leaves the computation to the background: until it has begun, somebody who would wait takes the lead instead.
+    pub(crate) fn queue(&mut self) {
+        let mut state = lock(&self.flight.state);
+        if state.leader == self.number {
+            state.phase = Phase::Queued;
+            self.is_queued = true;
+        }
+    }
+
+    /// Begins what was queued; false where somebody else computes by now, or nothing that is computed would be stored.
+    pub(crate) fn begin(&mut self, now: Nanos, deadline: Nanos) -> bool {
+        let (_kept, begun) = self.flights.map.locked(&self.key, |found| {
+            let is_attached = found.is_some_and(|found| Arc::ptr_eq(found, &self.flight));
+            let mut state = lock(&self.flight.state);
+            let begins = is_attached && state.leader == self.number;
+            if begins {
+                state.phase = Phase::Computing;
+                state.until = now.saturating_add(deadline);
+            }
+            (Change::Keep, begins)
+        });
+        self.is_queued &= !begun;
+        begun
     }
 
     /// Reads the tags of the value before it is computed, at a moment when nobody joins.
@@ -64,15 +92,31 @@ impl Lead {
         commit
     }
 
+    /// Runs `note` if nothing has overtaken the computation and this is still the leader.
+    ///
+    /// `note` must not run code of a user's.
+    pub(crate) fn note(&self, note: impl FnOnce()) {
+        let (_kept, ()) = self.flights.map.locked(&self.key, |found| {
+            if found.is_some_and(|found| Arc::ptr_eq(found, &self.flight)) && !self.is_aside() {
+                note();
+            }
+            (Change::Keep, ())
+        });
+    }
+
     /// Gives what was computed to everyone who waits; `outcome` is asked only if somebody does.
     ///
     /// Who is aside speaks for the flight only where the value was stored.
     pub(crate) fn finish(&mut self, outcome: impl FnOnce() -> Outcome) {
         if !self.has_stored {
-            if self.is_aside() {
+            let mut leads = false;
+            self.flights.forget_if(&self.key, &self.flight, || {
+                leads = !self.is_aside();
+                leads
+            });
+            if !leads {
                 return;
             }
-            self.flights.forget(&self.key, &self.flight);
         }
         // Nobody joins any more, so zero stays zero.
         let waited_for = lock(&self.flight.state).followers > 0;
@@ -127,7 +171,8 @@ impl Lead {
         let mut state = lock(&self.flight.state);
         let leads = state.leader == self.number;
         change(&mut state, leads);
-        if !leads {
+        // Nobody was disowned who had not begun.
+        if !leads && !self.is_queued {
             state.aside -= 1;
             if self.number != ASIDE {
                 self.flights.disowned_now.fetch_sub(1, Ordering::AcqRel);

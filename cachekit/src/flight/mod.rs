@@ -29,7 +29,7 @@ use self::sync::{Change, Event, Map, Mutex, lock};
 pub(crate) use self::wait::{Ended, Follower, Patience};
 use crate::clock::{Alarm, Nanos};
 use crate::fetched::Source;
-use crate::freshness::Epoch;
+use crate::freshness::{Epoch, Stamp};
 use crate::key::Arguments;
 use crate::tags::Tagged;
 
@@ -46,8 +46,14 @@ pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
 /// What the followers of a flight get.
 #[derive(Clone)]
 pub(crate) enum Outcome {
-    /// What the leader computed, or what it found instead.
-    Value(Shared, Source),
+    /// What the leader computed, or what it found instead of that: with the error that the old value covers, if that
+    /// can be shared.
+    Value {
+        value: Shared,
+        source: Source,
+        stamp: Option<Stamp>,
+        covered: Option<Shared>,
+    },
     Error(Shared),
     Panicked(Arc<str>),
 }
@@ -94,6 +100,8 @@ struct State {
 enum Phase {
     /// A leader computes.
     Computing,
+    /// A leader will, in the background.
+    Queued,
     /// The leader is gone; the first who notices takes over.
     Vacant,
     /// Everyone computes for themselves.
@@ -175,7 +183,9 @@ impl Flights {
         let mut state = lock(&flight.state);
         match state.phase {
             Phase::Computing => {}
-            Phase::Vacant => {
+            // What has not begun is not waited for.
+            Phase::Queued if !caller.waits && caller.now < state.until => return Some(Turn::Busy),
+            Phase::Vacant | Phase::Queued => {
                 state.install(caller.now, &caller.limits);
                 return Some(Turn::Lead(self.lead(key, flight, state.leader)));
             }
@@ -239,14 +249,24 @@ impl Flights {
         result
     }
 
-    /// Whether somebody computes the key.
+    /// Whether somebody computes the key, or is about to in the background.
     pub(crate) fn is_computing(&self, key: &FlightKey) -> bool {
-        self.map.contains(key)
+        let computes = |flight: &Arc<Flight>| {
+            let state = lock(&flight.state);
+            state.aside > 0 || matches!(state.phase, Phase::Computing | Phase::Queued)
+        };
+        self.map.locked(key, |flight| (Change::Keep, flight.is_some_and(computes))).1
     }
 
     /// How many leaders were disowned so far.
     pub(crate) fn disowned(&self) -> u64 {
         self.disowned.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is a flight of the key, whatever its state.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, key: &FlightKey) -> bool {
+        self.map.locked(key, |flight| (Change::Keep, flight.is_some())).1
     }
 
     /// How many leaders past their deadline still compute.
@@ -268,14 +288,10 @@ impl Flights {
         self.forget_if(key, flight, || lock(&flight.state).is_idle());
     }
 
-    fn forget(&self, key: &FlightKey, flight: &Arc<Flight>) {
-        self.forget_if(key, flight, || true);
-    }
-
     fn forget_if(&self, key: &FlightKey, flight: &Arc<Flight>, unneeded: impl FnOnce() -> bool) {
         let (_forgotten, ()) = self.map.locked(key, |found| {
             let same = found.is_some_and(|found| Arc::ptr_eq(found, flight));
-            (if same && unneeded() { Change::Remove } else { Change::Keep }, ())
+            (if unneeded() && same { Change::Remove } else { Change::Keep }, ())
         });
     }
 }
@@ -316,7 +332,7 @@ impl State {
     /// Nobody computes and nobody waits.
     fn is_idle(&self) -> bool {
         match self.phase {
-            Phase::Computing => false,
+            Phase::Computing | Phase::Queued => false,
             Phase::Vacant | Phase::Solo => self.followers == 0 && self.aside == 0,
             Phase::Done(_) => true,
         }

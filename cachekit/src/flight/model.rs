@@ -102,7 +102,7 @@ impl Subject {
     /// Nothing is left of any flight.
     fn assert_settled(&self) {
         let flights = &self.region.core().flights;
-        assert!(!flights.is_computing(&self.region.hand_key("k")));
+        assert!(!flights.knows(&self.region.hand_key("k")));
         assert_eq!(flights.disowned_now(), 0);
     }
 }
@@ -484,10 +484,6 @@ pub(super) mod primitives {
                 Change::Remove => map.remove(key),
             };
             (old, result)
-        }
-
-        pub(in crate::flight) fn contains(&self, key: &K) -> bool {
-            self.0.lock().unwrap().contains_key(key)
         }
     }
 

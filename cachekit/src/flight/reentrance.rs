@@ -88,10 +88,22 @@ pub(crate) fn message(payload: &Payload) -> &str {
         .unwrap_or("no message")
 }
 
+/// Does something when it is dropped.
+struct AtLast<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for AtLast<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// Drives a computation of the flight and catches its panic.
 pub(crate) async fn drive<F: Future>(flight: &Arc<Flight>, compute: impl FnOnce() -> F) -> Result<F::Output, Payload> {
     let future = run(flight, compute)?;
+    // Dropped after the future, and before it: what a future that is given up drops is part of its computation.
+    let _after = AtLast(|| drop(Leading));
     let mut future = pin!(future);
+    let _before = AtLast(|| std::mem::forget(Leading::storing(flight)));
     std::future::poll_fn(|context| poll(flight, future.as_mut(), context)).await
 }
 

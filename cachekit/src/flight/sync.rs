@@ -59,10 +59,6 @@ mod real {
                 },
             }
         }
-
-        pub(in crate::flight) fn contains(&self, key: &K) -> bool {
-            self.0.contains_key(key)
-        }
     }
 
     use super::Change;

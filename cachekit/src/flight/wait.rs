@@ -82,7 +82,7 @@ impl Follower {
         let next = match &state.phase {
             Phase::Computing if now >= state.until || now >= patience.until => Next::Late,
             Phase::Computing => return None,
-            Phase::Vacant => Next::Lead,
+            Phase::Vacant | Phase::Queued => Next::Lead,
             Phase::Solo => Next::Aside,
             Phase::Done(outcome) => Next::Done(outcome.clone()),
         };

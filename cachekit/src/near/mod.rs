@@ -32,16 +32,6 @@ impl<V> Found<V> {
         judge(&self.stamp, self.expired, at)
     }
 
-    /// Whether the value is served in place of an error of the function: it is good enough for that, or it is served while
-    /// somebody else, `in_background`, renews it.
-    pub(crate) fn covers_failure(&self, at: &Circumstances, in_background: bool) -> bool {
-        match self.judge(at) {
-            Verdict::Ahead => true,
-            Verdict::Revalidate if in_background => true,
-            _ => self.stamp.is_good_enough(at.epoch, at.now, &at.timing),
-        }
-    }
-
     pub(crate) fn served(self, source: Source) -> Served<V> {
         Served { value: self.value, source, stamp: Some(self.stamp) }
     }
@@ -88,7 +78,7 @@ pub(crate) trait PinnedAny {
 /// A pinned table of values `V`.
 pub(crate) trait Pinned<V> {
     /// Shows an entry, with the verdict on it.
-    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, Verdict));
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, &Stamp, Verdict));
     /// Replaces an entry; where there is none, the value stays in `value`.
     ///
     /// Calls `owed` where the entry was evicted meanwhile and the new one was then removed by a purge, which gave back a

@@ -92,7 +92,8 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
 impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
     fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut()) {
         let map = self.map.pin();
-        let readable = |slot: &Slot<V>| keep.is_some_and(|epoch| slot.stamp.is_readable(epoch));
+        // A newer invalidation, and values after it, may have come meanwhile.
+        let readable = |slot: &Slot<V>| keep.is_some_and(|epoch| !slot.stamp.is_from_before(epoch));
         for (key, slot) in &map {
             let ticket = slot.ticket;
             // Judged again at the removal: it may be another value by then.
@@ -105,7 +106,10 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
 
     fn sweep(&self, candidate: Candidate, at: &Circumstances, gone: &mut dyn FnMut()) {
         let map = self.map.pin();
-        let is_dead = |slot: &Slot<V>| slot.ticket == candidate.ticket && slot.judge(at) == Verdict::Missing;
+        let is_dead = |slot: &Slot<V>| {
+            let is_over = slot.stamp.is_readable(at.epoch) && slot.judge(at) == Verdict::Missing;
+            slot.ticket == candidate.ticket && (is_over || slot.stamp.is_from_before(at.epoch) || !slot.tags.stand())
+        };
         if map.get(&self.by_hash(candidate)).is_some_and(is_dead)
             && let Ok(Some(_)) = map.remove_if(&self.by_hash(candidate), |_, slot| is_dead(slot))
         {
@@ -197,9 +201,9 @@ impl<V, K: ArgKey, G: Guard> PinnedAny for PinnedTable<'_, V, K, G> {
 }
 
 impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
-    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, Verdict)) {
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, &Stamp, Verdict)) {
         if let Some(slot) = K::from_bytes(arguments).and_then(|key| self.map.get(&key, self.guard)) {
-            seen(&slot.value, slot.judge(at));
+            seen(&slot.value, &slot.stamp, slot.judge(at));
         }
     }
 

@@ -115,6 +115,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             return self.invalidate();
         };
         self.core.expect(&made);
+        self.core.sweep(LOOKS);
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let mut value = Some(value);
         let (mut _failure, mut _failure_then) = (None, None);
@@ -181,19 +182,25 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// Stores what was computed, if nothing has overtaken it.
     pub(super) fn store(&self, lead: &mut Lead, value: &V, made: &Made) {
-        if self.core.epoch() != made.stamp.epoch || !made.tags.stand() {
+        // Asked again under the lock: who joined since the value was invalidated joined under it.
+        let stands = || self.core.epoch() == made.stamp.epoch && made.tags.stand();
+        if !stands() {
             return;
         }
         self.core.expect(made);
+        self.core.sweep(LOOKS);
         let arguments = &*self.key.arguments;
         let mut value = Some(value.clone());
         let (mut failure, mut failure_then) = (None, None);
         let mut commit = Commit::Declined;
         self.near.pinned(&mut |table| {
             let mut present = false;
-            table.look(arguments, &self.circumstances(), &mut |_, _| present = true);
+            table.look(arguments, &self.circumstances(), &mut |_, _, _| present = true);
             if present {
                 commit = lead.commit(|| {
+                    if !stands() {
+                        return false;
+                    }
                     failure = self.core.failures.forget(&self.key);
                     table.replace(arguments, &mut value, made, &|| self.core.reclaim());
                     value.is_none()
@@ -204,6 +211,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.near.pinned(&mut |table| {
             let mut added = None;
             lead.commit(|| {
+                if !stands() {
+                    return false;
+                }
                 failure_then = self.core.failures.forget(&self.key);
                 added = value.take().and_then(|value| table.insert(arguments, value, made, room.ticket()));
                 true
@@ -217,7 +227,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !needed {
             return None;
         }
-        self.core.sweep(LOOKS);
         self.core.admit(self.key.table, self.near.any().hash(&self.key.arguments)?)
     }
 }

@@ -17,7 +17,7 @@ use crate::tags::Tagged;
 /// The pause after the first failure, and the longest, where nothing else is said.
 pub(crate) const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
-/// Keys beyond which those that are long over are cleaned up.
+/// The fewest keys after which those that are long over are cleaned up.
 const CROWDED: usize = 1_024;
 
 /// Keys beyond which one goes for each that comes.
@@ -34,8 +34,10 @@ pub(crate) struct Failures {
 #[derive(Default)]
 struct Failing {
     failures: HashMap<FlightKey, Failure>,
-    /// At how many keys to clean up.
-    crowded: usize,
+    /// Keys that were added since the last clean-up.
+    added: usize,
+    /// Keys that were left then.
+    left: usize,
 }
 
 /// What is known of a key whose last computation failed.
@@ -44,7 +46,7 @@ pub(crate) struct Failure {
     until: Nanos,
     /// The length of that pause, which the next one doubles.
     pause: Nanos,
-    /// The region's epoch then: an invalidation ends the pause.
+    /// The region's epoch then: it counts while that stands.
     epoch: Epoch,
     error: Option<Remembered>,
 }
@@ -54,49 +56,87 @@ pub(crate) struct Remembered {
     pub(crate) error: Shared,
     pub(crate) until: Nanos,
     /// It counts while these stand, as a value does.
-    pub(crate) epoch: Epoch,
     pub(crate) tags: Tagged,
 }
 
+/// What a caller could do with what is known of a failure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wants {
+    /// There is an old value that covers a failure.
+    pub(crate) old_value: bool,
+    /// There is no value that would be served rather than an error.
+    pub(crate) error: bool,
+}
+
+/// What stands in for a computation.
+pub(crate) enum StandIn {
+    OldValue,
+    Error(Shared),
+}
+
 impl Failures {
-    /// Whether it is too early to try again.
-    pub(crate) fn is_pausing(&self, key: &FlightKey, now: Nanos, epoch: Epoch) -> bool {
-        let is_pausing = |failure: &Failure| now < failure.until && failure.epoch == epoch;
-        self.any() && self.lock().failures.get(key).is_some_and(is_pausing)
+    /// What stands in for a computation: an old value where that `covers` a failure and it is too early to try again, or
+    /// an error.
+    pub(crate) fn stand_in(&self, key: &FlightKey, now: Nanos, epoch: Epoch, wants: Wants) -> Option<StandIn> {
+        self.with_stand_in(key, now, epoch, wants, |error| {
+            error.map_or(StandIn::OldValue, |e| StandIn::Error(e.clone()))
+        })
     }
 
-    /// The error that stands for a computation.
-    pub(crate) fn recall(&self, key: &FlightKey, now: Nanos, epoch: Epoch) -> Option<Shared> {
-        self.with_error(key, now, epoch, Shared::clone)
+    /// Whether something stands in for a computation.
+    pub(crate) fn has_stand_in(&self, key: &FlightKey, now: Nanos, epoch: Epoch, wants: Wants) -> bool {
+        self.with_stand_in(key, now, epoch, wants, |_| ()).is_some()
     }
 
-    /// Whether an error stands for a computation.
-    pub(crate) fn knows(&self, key: &FlightKey, now: Nanos, epoch: Epoch) -> bool {
-        self.with_error(key, now, epoch, |_| ()).is_some()
-    }
-
-    fn with_error<R>(&self, key: &FlightKey, now: Nanos, epoch: Epoch, read: impl FnOnce(&Shared) -> R) -> Option<R> {
-        if !self.any() {
+    fn with_stand_in<R>(
+        &self,
+        key: &FlightKey,
+        now: Nanos,
+        epoch: Epoch,
+        wants: Wants,
+        read: impl FnOnce(Option<&Shared>) -> R,
+    ) -> Option<R> {
+        if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         let failing = self.lock();
-        let known = failing.failures.get(key)?.error.as_ref()?;
-        (now < known.until && known.epoch == epoch && known.tags.stand()).then(|| read(&known.error))
+        let failure = failing.failures.get(key).filter(|failure| failure.epoch == epoch)?;
+        if wants.old_value && now < failure.until {
+            return Some(read(None));
+        }
+        let known = failure.error.as_ref().filter(|known| wants.error && now < known.until && known.tags.stand())?;
+        Some(read(Some(&known.error)))
     }
 
-    /// An attempt failed: the next one comes after a pause, twice as long as the last.
-    pub(crate) fn pause(&self, key: &FlightKey, now: Nanos, epoch: Epoch, (first, longest): (Duration, Duration)) {
+    /// An attempt failed: the next one comes after a pause, twice as long as the last; who tries all the same meanwhile does
+    /// not lengthen it.
+    ///
+    /// Gives what is to be dropped where no lock is held.
+    #[must_use]
+    pub(crate) fn pause(
+        &self,
+        key: &FlightKey,
+        now: Nanos,
+        epoch: Epoch,
+        (first, longest): (Duration, Duration),
+    ) -> Vec<Failure> {
         let (first, longest) = (nanos(first), nanos(longest));
-        let last = self.lock().failures.get(key).filter(|failure| failure.epoch == epoch).map_or(0, |last| last.pause);
+        let last = {
+            let failing = self.lock();
+            let last = failing.failures.get(key).filter(|failure| failure.epoch == epoch);
+            if last.is_some_and(|last| now < last.until) {
+                return Vec::new();
+            }
+            last.map_or(0, |last| last.pause)
+        };
         let pause = last.saturating_mul(2).clamp(first, longest);
-        let failure = Failure { until: now.saturating_add(pause), pause, epoch, error: None };
-        drop(self.add(key, now, failure));
+        self.add(key, now, Failure { until: now.saturating_add(pause), pause, epoch, error: None })
     }
 
     /// Remembers an error; gives what is to be dropped where no lock is held.
     #[must_use]
-    pub(crate) fn remember(&self, key: &FlightKey, now: Nanos, error: Remembered) -> Vec<Failure> {
-        self.add(key, now, Failure { until: 0, pause: 0, epoch: error.epoch, error: Some(error) })
+    pub(crate) fn remember(&self, key: &FlightKey, now: Nanos, error: Remembered, epoch: Epoch) -> Vec<Failure> {
+        self.add(key, now, Failure { until: 0, pause: 0, epoch, error: Some(error) })
     }
 
     /// The key has a new value, or none: nothing is held against the next attempt.
@@ -104,7 +144,7 @@ impl Failures {
     /// Gives what is to be dropped where no lock is held.
     #[must_use]
     pub(crate) fn forget(&self, key: &FlightKey) -> Option<Failure> {
-        if !self.any() {
+        if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         let mut failing = self.lock();
@@ -125,14 +165,15 @@ impl Failures {
     fn add(&self, key: &FlightKey, now: Nanos, failure: Failure) -> Vec<Failure> {
         let mut failing = self.lock();
         let mut gone = Vec::new();
-        if failing.failures.len() >= failing.crowded.max(CROWDED) {
+        failing.added += 1;
+        if failing.added > failing.left.max(CROWDED) {
             // The length of a pause is worth knowing for as long again.
             let is_over = |failure: &Failure| {
                 let paused = failure.until.saturating_add(failure.pause);
                 now >= failure.error.as_ref().map_or(paused, |error| error.until)
             };
             gone.extend(failing.failures.extract_if(|_, failure| is_over(failure)).map(|(_, failure)| failure));
-            failing.crowded = 2 * failing.failures.len();
+            (failing.added, failing.left) = (0, failing.failures.len());
         }
         if failing.failures.len() >= MOST
             && let Some(other) = failing.failures.keys().next().cloned()
@@ -144,12 +185,29 @@ impl Failures {
         gone
     }
 
-    fn any(&self) -> bool {
-        self.count.load(Ordering::Acquire) > 0
-    }
-
     fn lock(&self) -> MutexGuard<'_, Failing> {
         // No code of a user's runs under this lock.
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_over_is_forgotten_also_after_a_burst() {
+        const SECOND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(1));
+        let key = |number: u64| FlightKey { table: 0, arguments: number.to_le_bytes().as_slice().into() };
+        let failures = Failures::default();
+        for number in 0..2 * MOST as u64 {
+            drop(failures.pause(&key(number), 0, Epoch(0), SECOND));
+        }
+        assert_eq!(failures.lock().failures.len(), MOST);
+        // Each is over before the next comes.
+        for number in 0..2 * MOST as u64 {
+            drop(failures.pause(&key(number), nanos(SECOND.0) * 3 * (1 + number), Epoch(0), SECOND));
+        }
+        assert!(failures.lock().failures.len() <= 2 * CROWDED, "{}", failures.lock().failures.len());
     }
 }

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::freshness::{Circumstances, Verdict};
+use crate::freshness::{Circumstances, Stamp, Verdict};
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
 use crate::near::argkey::AnyArgKey;
@@ -70,10 +70,10 @@ impl<V: Clone + Send + Sync + 'static> Near<V> for HandNear {
 struct PinnedHand<'a>(&'a dyn Pinned<HandValue>);
 
 impl<V: Clone + Send + Sync + 'static> Pinned<V> for PinnedHand<'_> {
-    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, Verdict)) {
-        self.0.look(arguments, at, &mut |value, verdict| {
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, &Stamp, Verdict)) {
+        self.0.look(arguments, at, &mut |value, stamp, verdict| {
             if let Some(value) = value.value.downcast_ref() {
-                seen(value, verdict);
+                seen(value, stamp, verdict);
             }
         });
     }

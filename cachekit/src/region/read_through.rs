@@ -7,6 +7,7 @@ use std::future::Future;
 use std::panic::resume_unwind;
 
 use super::call::Call;
+use super::failures::{RETRY_AFTER, StandIn, Wants};
 use super::settle::{Settled, Why};
 use super::share::Share;
 use super::stats::Event;
@@ -15,7 +16,7 @@ use crate::clock::nanos;
 use crate::events;
 use crate::fetched::{Served, Source};
 use crate::flight::{Arrival, Ended, Follower, Lead, Limits, Outcome, Patience, Shared, Turn, reentrance};
-use crate::freshness::{Circumstances, Verdict};
+use crate::freshness::{Circumstances, Stamp, Verdict};
 use crate::near::Found;
 use crate::options::CallOptions;
 
@@ -25,8 +26,8 @@ enum Step<V> {
     /// The function has failed a short while ago.
     Fail(Shared),
     Compute(Lead, Why),
-    /// Serve, and have somebody else compute.
-    Renew(Lead, Why, Found<V>),
+    /// Serve, fresh or not, and have somebody else compute.
+    Renew(Lead, Found<V>, bool),
     Wait(Follower, Patience),
     /// The region is switched off.
     Bypass,
@@ -46,12 +47,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        let waited = match self.step(&work) {
+        let waited = match self.step_or_renew(share, &work) {
             Step::Serve(served) => return Ok(served),
-            Step::Bypass => Waited::Alone,
+            Step::Bypass | Step::Renew(..) => Waited::Alone,
             Step::Fail(error) => failed(&error, share),
             Step::Compute(lead, why) => return unwound(self.compute(lead, why, share, work)),
-            Step::Renew(lead, why, found) => return Ok(self.renew(lead, why, found, share, &work)),
             Step::Wait(follower, patience) => self.waited(follower.wait(&patience), share),
         };
         match waited {
@@ -71,12 +71,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let waited = match self.step(&work) {
+        let waited = match self.step_or_renew(share, &work) {
             Step::Serve(served) => return Ok(served),
-            Step::Bypass => Waited::Alone,
+            Step::Bypass | Step::Renew(..) => Waited::Alone,
             Step::Fail(error) => failed(&error, share),
             Step::Compute(lead, why) => return unwound(self.compute_async(lead, why, share, work).await),
-            Step::Renew(lead, why, found) => return Ok(self.renew(lead, why, found, share, &work)),
             Step::Wait(follower, patience) => self.waited(follower.wait_async(&patience).await, share),
         };
         match waited {
@@ -113,9 +112,20 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    fn step<E, A, B, D>(&self, work: &Work<V, E, A, B, D>) -> Step<V> {
+    /// What the caller does next, where a renewal has been handed to the background already.
+    fn step_or_renew<E, A, B, D>(&self, share: Option<Share<E>>, work: &Work<V, E, A, B, D>) -> Step<V> {
+        match self.step(work.is_renewable(self)) {
+            Step::Renew(lead, found, is_fresh) => match self.renew(lead, found, is_fresh, share, work) {
+                Some(served) => Step::Serve(served),
+                // Nobody else will: this caller does.
+                None => self.step(false),
+            },
+            step => step,
+        }
+    }
+
+    fn step(&self, in_background: bool) -> Step<V> {
         let core = &self.core;
-        let in_background = work.is_renewable(self);
         loop {
             if core.is_off() {
                 return Step::Bypass;
@@ -125,24 +135,27 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let found = self.near.read(&self.key.arguments, true);
             let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
             let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
-            let is_servable = is_fresh || self.options.takes_stale;
-            let found = match found.filter(|_| is_servable) {
+            let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
                 Some(found) if verdict == Verdict::Fresh => return Step::Serve(self.served(found, Source::Fresh)),
-                Some(found) if self.is_spared(&found, &at, in_background) => {
-                    return Step::Serve(self.served(found, fresh_or(Source::StaleOnError, is_fresh)));
-                }
                 found => found,
             };
-            if let Some(error) = core.failures.recall(&self.key, at.now, at.epoch) {
-                core.counters.count(Event::Hit);
-                return Step::Fail(error);
+            let takes = self.would_take(found.as_ref().map(|found| (&found.stamp, verdict)), &at, in_background);
+            match (core.failures.stand_in(&self.key, at.now, at.epoch, takes), found.as_ref()) {
+                (Some(StandIn::OldValue), Some(found)) => {
+                    return Step::Serve(self.served(found.clone(), fresh_or(Source::StaleOnError, is_fresh)));
+                }
+                (Some(StandIn::Error(error)), _) => {
+                    core.counters.count(Event::Hit);
+                    return Step::Fail(error);
+                }
+                _ => {}
             }
-            let waits = matches!(verdict, Verdict::IfError | Verdict::Missing) || !is_servable;
-            match self.elect(&at, waits) {
+            let waits = found.is_none() || matches!(verdict, Verdict::IfError | Verdict::Missing);
+            match self.elect(&at, waits, in_background) {
                 Turn::Lead(lead) => {
-                    if let (true, Verdict::Ahead | Verdict::Revalidate, Some(found)) = (in_background, verdict, found) {
-                        let why = if verdict == Verdict::Ahead { Why::Ahead } else { Why::Background };
-                        return Step::Renew(lead, why, found);
+                    let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
+                    if let Some(found) = found.filter(|_| renews) {
+                        return Step::Renew(lead, found, is_fresh);
                     }
                     core.counters.count(Event::Miss);
                     return Step::Compute(lead, if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing });
@@ -164,9 +177,17 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    /// Whether nobody tries to renew the value just now, since the last attempt failed.
-    fn is_spared(&self, found: &Found<V>, at: &Circumstances, in_background: bool) -> bool {
-        self.core.failures.is_pausing(&self.key, at.now, at.epoch) && found.covers_failure(at, in_background)
+    /// What this caller could do with what is known of a failure.
+    fn would_take(&self, found: Option<(&Stamp, Verdict)>, at: &Circumstances, in_background: bool) -> Wants {
+        let servable = found.filter(|(_, verdict)| match verdict {
+            Verdict::Missing => false,
+            Verdict::Fresh | Verdict::Ahead => true,
+            Verdict::Revalidate | Verdict::Stale | Verdict::IfError => self.options.takes_stale,
+        });
+        let Some((stamp, verdict)) = servable else { return Wants { old_value: false, error: true } };
+        let is_served =
+            matches!(verdict, Verdict::Fresh | Verdict::Ahead) || verdict == Verdict::Revalidate && in_background;
+        Wants { old_value: stamp.covers_failure(verdict, at, in_background), error: !is_served }
     }
 
     fn served(&self, found: Found<V>, source: Source) -> Served<V> {
@@ -179,24 +200,36 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         found.served(source)
     }
 
-    /// Has the value renewed in the background, and serves the one that there is.
+    /// Has the value renewed in the background, and serves the one that there is; `None` where nobody renews it and it
+    /// would be served for ever.
     fn renew<E, A, B, D>(
         &self,
-        lead: Lead,
-        why: Why,
+        mut lead: Lead,
         found: Found<V>,
+        is_fresh: bool,
         share: Option<Share<E>>,
         work: &Work<V, E, A, B, D>,
-    ) -> Served<V> {
+    ) -> Option<Served<V>> {
+        lead.queue();
         // What this one call asks for is no reason to store less, or something else, for everyone.
         let call = Self { options: CallOptions::default(), ..self.clone() };
-        let started = work.renew(call, lead, why, share);
-        self.core.counters.count(if started { Event::Renewal } else { Event::RenewalSkipped });
-        events::renewing(self.subject(&|| self.key()), started);
-        self.served(found, fresh_or(Source::Stale, why == Why::Ahead))
+        // A copy of the arguments that panics is a renewal that fails: this caller has a value.
+        let started = reentrance::caught(|| work.renew(call, lead, share));
+        let is_started = started.as_ref().is_ok_and(|is_started| *is_started);
+        self.core.counters.count(if is_started { Event::Renewal } else { Event::RenewalSkipped });
+        events::renewing(self.subject(&|| self.key()), is_started);
+        if started.is_err() {
+            let at = self.circumstances();
+            drop(self.core.failures.pause(&self.key, at.now, at.epoch, at.timing.retry_after.unwrap_or(RETRY_AFTER)));
+            let _ = reentrance::caught(|| drop(started));
+        } else if !is_started && !is_fresh && self.circumstances().now < found.stamp.fresh_until() {
+            // Expired or invalidated within its ttl, or without one: no span ends that by itself.
+            return None;
+        }
+        Some(self.served(found, fresh_or(Source::Stale, is_fresh)))
     }
 
-    fn elect(&self, at: &Circumstances, waits: bool) -> Turn {
+    fn elect(&self, at: &Circumstances, waits: bool, in_background: bool) -> Turn {
         let caller = Arrival { epoch: at.epoch, now: at.now, limits: self.limits(at), waits };
         let mut turn = Turn::Settled;
         let mut _leading = None;
@@ -204,9 +237,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         // ask for this very key.
         self.near.pinned(&mut |table| {
             turn = self.core.flights.elect(&self.key, &caller, || {
-                let mut is_settled = self.core.failures.knows(&self.key, at.now, at.epoch);
-                table.look(&self.key.arguments, at, &mut |_, verdict| is_settled |= verdict == Verdict::Fresh);
-                (is_settled, self.core.epoch())
+                let (mut is_fresh, mut takes) = (false, self.would_take(None, at, in_background));
+                table.look(&self.key.arguments, at, &mut |_, stamp, verdict| {
+                    is_fresh = verdict == Verdict::Fresh;
+                    takes = self.would_take(Some((stamp, verdict)), at, in_background);
+                });
+                let stands = is_fresh || self.core.failures.has_stand_in(&self.key, at.now, at.epoch, takes);
+                (stands, self.core.epoch())
             });
             if let Turn::Lead(lead) = &turn {
                 _leading = Some(reentrance::Leading::storing(lead.flight()));
@@ -228,8 +265,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    /// Takes the lead whatever else runs; `None` where the region is switched off.
+    /// Takes the lead whatever else runs; `None` where nothing is to be stored, or the region is switched off.
     fn begin(&self) -> Option<Lead> {
+        if !self.options.stores {
+            return None;
+        }
         if self.core.is_off() {
             // The entry would come back when the region is switched on.
             self.invalidate();
@@ -252,16 +292,21 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>) -> Waited<V, E> {
         match ended {
-            Ended::Promoted(lead) => Waited::Compute(lead),
-            Ended::TimedOut(lead) => match self.instead_of_waiting() {
-                Some((found, is_fresh)) => Waited::Result(Ok(self.served(found, fresh_or(Source::Stale, is_fresh)))),
+            Ended::Promoted(lead) => match self.instead_of_computing(false) {
+                Some(served) => Waited::Result(Ok(served)),
                 None => Waited::Compute(lead),
             },
-            Ended::With(Outcome::Value(_, Source::Stale | Source::StaleOnError)) if !self.options.takes_stale => {
-                Waited::Alone
+            Ended::TimedOut(lead) => match self.instead_of_computing(self.options.takes_stale) {
+                Some(served) => Waited::Result(Ok(served)),
+                None => Waited::Compute(lead),
+            },
+            Ended::With(Outcome::Value { source: Source::Stale | Source::StaleOnError, covered, .. })
+                if !self.options.takes_stale =>
+            {
+                covered.map_or(Waited::Alone, |error| failed(&error, share))
             }
-            Ended::With(Outcome::Value(value, source)) => {
-                let served = |value: &V| Served { value: value.clone(), source, stamp: None };
+            Ended::With(Outcome::Value { value, source, stamp, .. }) => {
+                let served = |value: &V| Served { value: value.clone(), source, stamp };
                 value.downcast_ref::<V>().map_or(Waited::Alone, |value| Waited::Result(Ok(served(value))))
             }
             Ended::With(Outcome::Error(error)) => failed(&error, share),
@@ -271,12 +316,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    /// The value that a caller takes who has waited long enough, and whether it is fresh.
-    fn instead_of_waiting(&self) -> Option<(Found<V>, bool)> {
+    /// The value that a caller takes who was counted as waiting and is to compute now: a fresh one that has come
+    /// meanwhile, or an old one where it `takes_stale`.
+    fn instead_of_computing(&self, takes_stale: bool) -> Option<Served<V>> {
         let found = self.near.read(&self.key.arguments, true)?;
         let verdict = found.judge(&self.circumstances());
         let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
-        (is_fresh || verdict != Verdict::Missing && self.options.takes_stale).then_some((found, is_fresh))
+        (is_fresh || verdict != Verdict::Missing && takes_stale)
+            .then(|| found.served(fresh_or(Source::Stale, is_fresh)))
     }
 }
 

@@ -13,7 +13,7 @@ use super::work::Work;
 use crate::clock::{Nanos, nanos};
 use crate::events;
 use crate::fetched::{Served, Source};
-use crate::flight::{Commit, Lead, Outcome, Shared, reentrance};
+use crate::flight::{Lead, Outcome, Shared, reentrance};
 use crate::freshness::Verdict;
 use crate::near::Made;
 use crate::tags::Tagged;
@@ -75,6 +75,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.settle(lead, why, share, begun, tags, result)
     }
 
+    /// Whether a renewal that comes to its turn is still wanted.
+    pub(super) fn begins(&self, lead: &mut Lead) -> bool {
+        let at = self.circumstances();
+        at.epoch == lead.epoch() && lead.begin(at.now, at.timing.deadline())
+    }
+
     /// Notes the tags of the value before it is computed.
     fn tag<E, A, B, D>(&self, lead: &Lead, work: &Work<V, E, A, B, D>) -> Tagged {
         let mut names = self.tags.clone();
@@ -115,8 +121,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         });
         if let Err(payload) = &settled {
             self.core.counters.count(Event::CreationFailure);
+            let is_renewal = matches!(why, Why::Ahead | Why::Background);
+            // A clone that panics once may do so again.
+            let covered = is_renewal && reentrance::caught(|| self.cover(&lead, why).is_some()).unwrap_or(false);
             lead.panicked(reentrance::message(payload));
-            let covered = matches!(why, Why::Ahead | Why::Background) && self.cover(why).is_some();
             events::failed(self.subject(&|| self.key()), Duration::from_nanos(cost), covered);
         }
         settled
@@ -128,9 +136,18 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             self.store(lead, &value, &made);
         } else if matches!(why, Why::Ahead | Why::Background) {
             // The old value stays, and nobody asks for another one so soon.
-            self.cover(why);
+            self.cover(lead, why);
+        } else {
+            // It works again, whatever becomes of the value.
+            let mut _failure = None;
+            lead.note(|| _failure = self.core.failures.forget(&self.key));
         }
-        lead.finish(|| Outcome::Value(Arc::new(value.clone()), Source::Coalesced));
+        lead.finish(|| Outcome::Value {
+            value: Arc::new(value.clone()),
+            source: Source::Coalesced,
+            stamp,
+            covered: None,
+        });
         self.core.counters.count(Event::Creation);
         events::created(self.subject(&|| self.key()), Duration::from_nanos(cost));
         Served { value, source: Source::Computed, stamp }
@@ -145,11 +162,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         tags: Tagged,
         error: E,
     ) -> Result<Served<V>, E> {
-        let cover = self.cover(why);
+        let cover = self.cover(lead, why);
         let covered = cover.is_some();
         let result = match (cover, share) {
             (Some(old), _) => {
-                lead.finish(|| Outcome::Value(Arc::new(old.value.clone()), old.source));
+                lead.finish(|| Outcome::Value {
+                    value: Arc::new(old.value.clone()),
+                    source: old.source,
+                    stamp: old.stamp,
+                    covered: share.map(|share| share.erase(&error)),
+                });
                 // Who asked for a new value, or for a fresh one, is told that there is none.
                 let is_taken = old.source == Source::Fresh || self.options.takes_stale;
                 if why != Why::Refresh && is_taken { Ok(old) } else { Err(error) }
@@ -171,28 +193,31 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The old value in place of an error, where the settings allow it; the next attempt then waits.
-    fn cover(&self, why: Why) -> Option<Served<V>> {
+    fn cover(&self, lead: &Lead, why: Why) -> Option<Served<V>> {
         let at = self.circumstances();
         let found = self.near.read(&self.key.arguments, true)?;
-        let is_fresh = matches!(found.judge(&at), Verdict::Fresh | Verdict::Ahead);
+        let verdict = found.judge(&at);
+        let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
         let in_background = why == Why::Background;
-        let covers = found.covers_failure(&at, in_background) || is_fresh && (why == Why::Ahead || in_background);
-        covers.then_some(())?;
-        self.core.failures.pause(&self.key, at.now, at.epoch, at.timing.retry_after.unwrap_or(RETRY_AFTER));
+        let is_renewal = why == Why::Ahead || in_background;
+        (found.stamp.covers_failure(verdict, &at, in_background) || is_fresh && is_renewal).then_some(())?;
+        let retry_after = at.timing.retry_after.unwrap_or(RETRY_AFTER);
+        let mut _gone = Vec::new();
+        // What an invalidation or a new value has overtaken says nothing of the next attempt.
+        lead.note(|| _gone = self.core.failures.pause(&self.key, at.now, at.epoch, retry_after));
         Some(found.served(fresh_or(Source::StaleOnError, is_fresh)))
     }
 
     /// Remembers the error where the function says so, if nothing has overtaken the computation.
-    fn remember(&self, lead: &mut Lead, error: &Shared, tags: Tagged) {
-        let Some(ttl) = self.policy.error_ttl else { return };
+    fn remember(&self, lead: &Lead, error: &Shared, tags: Tagged) {
+        let Some(ttl) = self.policy.error_ttl.filter(|_| self.options.stores) else { return };
         let now = self.core.now();
         let until = now.saturating_add(nanos(ttl()));
-        let mut remembered = Some(Remembered { error: Arc::clone(error), until, epoch: lead.epoch(), tags });
+        let mut remembered = Some(Remembered { error: Arc::clone(error), until, tags });
         let mut _gone = None;
-        let commit = lead.commit(|| {
-            _gone = remembered.take().map(|remembered| self.core.failures.remember(&self.key, now, remembered));
-            true
+        lead.note(|| {
+            let remembered = remembered.take();
+            _gone = remembered.map(|error| self.core.failures.remember(&self.key, now, error, lead.epoch()));
         });
-        debug_assert!(commit != Commit::Declined, "it is always taken");
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct Renewal<V, E, A, D> {
     is_async: bool,
 }
 
-type Start<V, E, D> = fn(Call<V>, Lead, Why, Option<Share<E>>, D) -> bool;
+type Start<V, E, D> = fn(Call<V>, Lead, Option<Share<E>>, D) -> bool;
 
 impl<V, E, A, B, D> Work<V, E, A, B, D> {
     /// The body, and the arguments to run it on.
@@ -74,10 +74,10 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     }
 
     /// Renews the value in the background; false where there is no room for that.
-    pub(super) fn renew(&self, mut call: Call<V>, lead: Lead, why: Why, share: Option<Share<E>>) -> bool {
+    pub(super) fn renew(&self, mut call: Call<V>, lead: Lead, share: Option<Share<E>>) -> bool {
         let Some(renewal) = &self.renewal else { return false };
         self.tag(&mut call.tags);
-        (renewal.start)(call, lead, why, share, (renewal.own)(&self.args))
+        (renewal.start)(call, lead, share, (renewal.own)(&self.args))
     }
 }
 
@@ -103,27 +103,33 @@ impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, OwnedTask<V, E>> {
 
 fn start<V: Value, E: Send + 'static>(
     call: Call<V>,
-    lead: Lead,
-    why: Why,
+    mut lead: Lead,
     share: Option<Share<E>>,
     compute: Owned<V, E>,
 ) -> bool {
     let runner = call.core.runner();
-    // What goes wrong is counted and told there; nobody waits for the result.
     let work: Work<V, E, _, _, ()> = Work::new((), |()| compute());
-    runner.run(Box::new(move || drop(call.compute(lead, why, share, work))))
+    runner.run(Box::new(move || {
+        if call.begins(&mut lead) {
+            // What goes wrong is counted and told there; nobody waits for the result.
+            drop(call.compute(lead, Why::Background, share, work));
+        }
+    }))
 }
 
 fn start_async<V: Value, E: Send + 'static>(
     call: Call<V>,
-    lead: Lead,
-    why: Why,
+    mut lead: Lead,
     share: Option<Share<E>>,
     task: OwnedTask<V, E>,
 ) -> bool {
     let runner = call.core.runner();
     let work: Work<V, E, _, _, ()> = Work::new((), |()| task);
-    runner.spawn(Box::pin(async move { drop(call.compute_async(lead, why, share, work).await) }))
+    runner.spawn(Box::pin(async move {
+        if call.begins(&mut lead) {
+            drop(call.compute_async(lead, Why::Background, share, work).await);
+        }
+    }))
 }
 
 impl<V, E, A, B, D> std::fmt::Debug for Work<V, E, A, B, D> {

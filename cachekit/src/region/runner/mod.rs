@@ -132,8 +132,9 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 }
 
 /// Runs a job whatever it does: a panic of a value's `Clone` or `Drop` costs this renewal, and not the thread.
-fn survive(job: impl FnOnce()) {
+fn survive(job: Job) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
-        survive(|| drop(payload));
+        // What a panic carries may panic as well when it goes.
+        survive(Box::new(|| drop(payload)));
     }
 }
