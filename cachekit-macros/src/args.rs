@@ -86,6 +86,10 @@ const KNOWN: &[&str] = &[
     "crate",
 ];
 
+/// Settings that a function cannot have.
+const OF_THE_REGION: &[&str] =
+    &["retry_after", "capacity", "clock", "runner", "max_disowned", "key_prefix", "key_mangler"];
+
 /// Options of the manual that a later version brings.
 const LATER: &[&str] = &["owner"];
 
@@ -172,6 +176,9 @@ fn set<T>(slot: &mut Given<T>, keyword: &Ident, value: T, errors: &mut Errors) {
 fn unknown(option: &str) -> String {
     if LATER.contains(&option) {
         return format!("`{option}` is not supported yet");
+    }
+    if OF_THE_REGION.contains(&option) {
+        return format!("`{option}` is a setting of the region: write it where `regions!` declares that");
     }
     let known = KNOWN.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
     match nearest(option) {

@@ -128,7 +128,7 @@ pub fn infallible<T>(result: Result<T, Infallible>) -> T {
 #[diagnostic::on_unimplemented(
     message = "a background renewal cannot own a `{Self}`",
     label = "cannot be owned",
-    note = "a renewal in the background outlives the call, so it works on copies of the arguments: `Clone + Send + 'static`; `skip` does not help here, as the body needs every argument"
+    note = "a renewal in the background outlives the call, so it works on copies of the arguments: `Clone + Send + 'static`; `skip` does not help here, as the body needs every argument; or leave `background`, `stale_while_revalidate` and `refresh_ahead` to the region: one caller then renews while the others are served the old value"
 )]
 pub trait Keep: Clone + Send + 'static {}
 
@@ -145,7 +145,7 @@ pub fn keep<T: Keep>(argument: &T) -> T {
 #[diagnostic::on_unimplemented(
     message = "a background renewal cannot own a `{Self}`",
     label = "cannot be owned",
-    note = "a renewal in the background outlives the call, so it works on copies of what the arguments refer to: `Clone + Send + 'static`, or `ToOwned`; an `Arc` in place of the reference is such a copy"
+    note = "a renewal in the background outlives the call, so it works on copies of what the arguments refer to: `Clone + Send + 'static`, or `ToOwned`; an `Arc` in place of the reference is such a copy; or leave `background`, `stale_while_revalidate` and `refresh_ahead` to the region: one caller then renews while the others are served the old value"
 )]
 pub trait KeepReferent {
     fn kept(&self) -> Box<dyn Borrow<Self> + Send>;

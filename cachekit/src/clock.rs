@@ -36,6 +36,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time since a fixed origin; never less than it was.
     fn now(&self) -> Duration;
 
+    /// What tells the clock from others: of two clocks with equal ids, which show the same time, values that were stored by
+    /// the one may be read by the other. `None`, as provided, is no other's.
+    fn id(&self) -> Option<usize> {
+        None
+    }
+
     /// Wakes once when [`now`](Self::now) has reached `at`, unless the alarm is dropped before.
     ///
     /// It may wake early: who is woken looks at the clock, and asks again. Limits of waiting (`wait_timeout`, `deadline`)

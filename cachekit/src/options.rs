@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// What one call asks for beside the value, for the companion `with`.
 ///
+/// Options go together as they read. They concern this call alone: a renewal in the background that it starts stores as
+/// usual. Callers who wait for this one get its value as they would any other's.
+///
 /// ```
 /// use std::time::Duration;
 /// use cachekit::{Region, cache_on_arguments, regions};
@@ -28,20 +31,21 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// Computes whatever the cache holds, as the companion `refresh` does.
+    /// Computes whatever the cache holds, a remembered error too, and replaces it, as the companion `refresh` does.
     pub fn force_refresh(mut self) -> Self {
         self.reads = false;
         self
     }
 
-    /// Does not store the value if this call computes it; what is stored already stays.
+    /// Stores neither value nor error if this call computes; what is stored already stays. With
+    /// [`force_refresh`](Self::force_refresh) the function is called past the cache.
     pub fn no_store(mut self) -> Self {
         self.stores = false;
         self
     }
 
-    /// Takes no value past its ttl, whatever the settings allow: waits for one that is being computed, and has the error
-    /// of a function that fails.
+    /// Takes no value past its ttl, whatever the settings allow: waits for one that is being computed, tries during the
+    /// pause after a failure too, and has the error of a function that fails, also one that is remembered (`error_ttl`).
     pub fn must_be_fresh(mut self) -> Self {
         self.takes_stale = false;
         self

@@ -45,7 +45,7 @@ pub(crate) struct Tags(Mutex<Cells>);
 
 #[derive(Default)]
 struct Cells {
-    cells: HashMap<Box<str>, Weak<Cell>, foldhash::fast::RandomState>,
+    by_name: HashMap<Box<str>, Weak<Cell>, foldhash::fast::RandomState>,
     /// Names that were added since those went that nothing remembers any more.
     added: usize,
     /// Names that were left then.
@@ -74,7 +74,7 @@ impl Tags {
     /// Invalidates what has the tag.
     pub(crate) fn invalidate(&self, name: &str) {
         let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = cells.cells.get(name).and_then(Weak::upgrade) {
+        if let Some(cell) = cells.by_name.get(name).and_then(Weak::upgrade) {
             cell.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -82,16 +82,16 @@ impl Tags {
 
 impl Cells {
     fn cell(&mut self, name: &str) -> Arc<Cell> {
-        if let Some(cell) = self.cells.get(name).and_then(Weak::upgrade) {
+        if let Some(cell) = self.by_name.get(name).and_then(Weak::upgrade) {
             return cell;
         }
         self.added += 1;
         if self.added > self.left.max(CROWDED) {
-            self.cells.retain(|_, cell| cell.strong_count() > 0);
-            (self.added, self.left) = (0, self.cells.len());
+            self.by_name.retain(|_, cell| cell.strong_count() > 0);
+            (self.added, self.left) = (0, self.by_name.len());
         }
         let cell = Arc::new(Cell::new(0));
-        self.cells.insert(name.into(), Arc::downgrade(&cell));
+        self.by_name.insert(name.into(), Arc::downgrade(&cell));
         cell
     }
 }
@@ -158,7 +158,7 @@ mod tests {
         for number in 0..10_000 {
             tags.read(&names(&[&format!("user:{number}")]));
         }
-        assert!(tags.0.lock().unwrap().cells.len() <= 2 * CROWDED);
+        assert!(tags.0.lock().unwrap().by_name.len() <= 2 * CROWDED);
         tags.invalidate("kept");
         assert!(!kept.stand());
     }

@@ -79,6 +79,10 @@ impl Key {
 
     /// Gives these tags to what is stored under the key by this call; they are no part of the key.
     ///
+    /// An entry has the tags of its last value: to store without any takes them away. The entry of a function keeps those of
+    /// the function's attribute beside these, which the key from its companion `key` brings along; the text of such a key
+    /// does not, and is refused.
+    ///
     /// ```
     /// use cachekit::{Key, Region};
     ///

@@ -56,7 +56,7 @@ impl Settings {
     pub(crate) fn reads(&self, old: &Self) -> bool {
         let same_clock = match (&self.clock, &old.clock) {
             (None, None) => true,
-            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+            (Some(new), Some(old)) => Arc::ptr_eq(new, old) || new.id().is_some_and(|id| old.id() == Some(id)),
             _ => false,
         };
         let same_generator = match (&self.key_generator, &old.key_generator) {
@@ -107,14 +107,16 @@ impl RegionBuilder {
     /// only to those who meet a caller that computes.
     ///
     /// The value is renewed in the background by functions with `background` in their attribute, and everyone is served
-    /// the old one at once. Otherwise one caller renews it and waits for the new value.
+    /// the old one at once. Otherwise one caller renews it and waits for the new value; so too where nobody drives the
+    /// renewals of an `async fn`, see [`runner`](Self::runner).
     pub fn stale_while_revalidate(mut self, span: Duration) -> Self {
         self.settings.timing.stale_while_revalidate = Some(span);
         self
     }
 
-    /// How long past its ttl a value is served where the function fails. Default: not at all.
+    /// How long past its ttl a value is served where the function returns an `Err`. Default: not at all.
     ///
+    /// A panic reaches the caller; one of a renewal in the background is covered as an `Err` is.
     /// After such a failure nobody tries again for a while, see [`retry_after`](Self::retry_after).
     ///
     /// ```
@@ -140,7 +142,10 @@ impl RegionBuilder {
     }
 
     /// The pause after a failure that an old value covered, and the longest pause that further failures double it to.
-    /// Default: 5 s and 60 s.
+    /// Default: 5 s and 60 s. It is a setting of the region alone.
+    ///
+    /// Whoever asks for a new value, by `refresh` or by [`must_be_fresh`](crate::CallOptions::must_be_fresh), tries during a
+    /// pause too, and does not lengthen it. A success, `set`, and each invalidation end it.
     pub fn retry_after(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.timing.retry_after = Some((first, longest));
         self
@@ -186,14 +191,15 @@ impl RegionBuilder {
     /// How many computations may be past their [`deadline`](Self::deadline) at once. Default: 100.
     ///
     /// While there are so many, no others are begun in their place: callers wait on, as far as `wait_timeout` lets them,
-    /// rather than adding to the load of what hangs.
+    /// rather than adding to the load of what hangs. With 0 a deadline never begins another one.
     pub fn max_disowned(mut self, computations: usize) -> Self {
         self.settings.max_disowned = computations;
         self
     }
 
     /// Where values are renewed in the background. Default: [`Threads`], two of them for functions, and the current tokio
-    /// runtime for an `async fn` (feature `tokio`).
+    /// runtime for an `async fn`: with the feature `tokio`, and within a runtime. Elsewhere one caller renews an `async fn`
+    /// and waits; [`check`](crate::check) says so where the feature is missing.
     pub fn runner(mut self, runner: impl Runner) -> Self {
         self.settings.runner = Some(Arc::new(runner));
         self
@@ -256,7 +262,8 @@ impl RegionBuilder {
     ///
     /// # Errors
     ///
-    /// If the name is empty, the capacity is zero, or a fraction is none.
+    /// If the name is empty, the capacity or the deadline is zero, `refresh_ahead` is not between 0 and 1 or `jitter` not from
+    /// 0 to 1, or the pauses of `retry_after` begin with zero or are out of order.
     pub fn build(self) -> Result<Region, Error> {
         self.check()?;
         Ok(Region::new(self))

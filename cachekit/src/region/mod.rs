@@ -98,7 +98,8 @@ impl Region {
 
     /// Changes the settings once, for calls that start after it; `change` starts from the declared ones.
     ///
-    /// Values that are stored already stay where the new settings read them alike: another clock or version drops them.
+    /// Values that are stored already stay where the new settings read them alike: another clock or version drops them. The
+    /// clones of a [`ManualClock`](crate::testing::ManualClock) are one clock.
     ///
     /// ```
     /// use std::time::Duration;

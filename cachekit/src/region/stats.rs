@@ -26,9 +26,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Stats {
     /// Look-ups served a fresh value, or a remembered error.
     pub hits: u64,
-    /// Look-ups served a value past its ttl, while somebody else computed.
+    /// Look-ups served a value past its ttl, expired or softly invalidated, without a computation of their own: while
+    /// somebody else renews it, after a failure that it covers, or for want of room in the background.
     pub stale_hits: u64,
-    /// Look-ups that found nothing to serve and nobody computing.
+    /// Look-ups that computed, whether there was an old value or none; and those by `get` that found no fresh one.
     pub misses: u64,
     /// Look-ups that waited for somebody else's computation.
     pub coalesced: u64,
@@ -36,13 +37,15 @@ pub struct Stats {
     pub creations: u64,
     /// Computations that gave an error or panicked.
     pub creation_failures: u64,
-    /// Renewals that were handed to the background; each ends as a creation or a failure of one.
+    /// Renewals that were handed to the background; each ends as a creation or a failure of one, unless the runner drops it
+    /// or it is overtaken before it begins.
     pub renewals: u64,
     /// Renewals that the runner had no room for.
     pub renewals_skipped: u64,
     /// Computations past their deadline, for which another one was begun.
     pub disowned: u64,
-    /// Invalidations, of one entry, of a tag or of the region, that somebody asked for.
+    /// Invalidations, of one entry, of a tag or of the region, that somebody asked for, `expire` among them; whether or not
+    /// there was anything.
     pub invalidations: u64,
     /// Entries that went because the region was full.
     pub evictions: u64,

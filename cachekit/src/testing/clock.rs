@@ -74,6 +74,10 @@ impl Clock for ManualClock {
         Duration::from_nanos(self.0.now())
     }
 
+    fn id(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.0).addr())
+    }
+
     fn wake_at(&self, at: Duration, waker: &Waker) -> Alarm {
         let entry = (nanos(at), self.0.asked.fetch_add(1, Ordering::SeqCst));
         self.0.alarms().insert(entry, waker.clone());

@@ -44,7 +44,8 @@ pub fn clear(region: &Region) {
     drop(core.failures.clear());
 }
 
-/// Sends every call of the region's functions to the function itself, and stores nothing, until the guard is dropped.
+/// Sends every call of the region's functions to the function itself until the guard is dropped; meanwhile nothing is
+/// stored and nothing found, by hand either.
 ///
 /// Switches nest: the region is on again when the last guard is dropped.
 #[must_use = "the region is on again when the guard is dropped"]

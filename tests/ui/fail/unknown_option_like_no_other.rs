@@ -1,6 +1,6 @@
 use cachekit::cache_on_arguments;
 
-#[cache_on_arguments(region = "users", capacity = 5)]
+#[cache_on_arguments(region = "users", colour = 5)]
 fn load(id: u64) -> u64 {
     id
 }

@@ -23,31 +23,37 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs the background renewals of a region; see [`RegionBuilder::runner`](crate::RegionBuilder::runner).
 ///
-/// A runner that has no room drops what it is given and says so: the renewal is skipped and counted, the value that is
-/// there is served as long as the settings allow, and a later caller asks again. What is dropped later, as when a runtime
-/// shuts down, does no harm either.
+/// It is asked where the call is made, and given a copy of the arguments with what is to be done; a job may panic where the
+/// `Clone` or `Drop` of a value does. A runner that has no room drops what it is given and says so: the renewal is skipped
+/// and counted, the value that is there is served for as long as the settings allow, and the next caller asks again.
+/// A value that no setting would end is renewed by the caller then. What is dropped later, as when a runtime shuts down,
+/// does no harm either; nobody waits for a renewal that has not begun.
 ///
 /// ```
 /// use cachekit::{Job, Region, Runner, Task};
 ///
-/// /// Renews while the caller waits, as a test may like it.
+/// /// Renews in threads and tasks of a runtime that is not the caller's.
 /// #[derive(Debug)]
-/// struct AtOnce;
+/// struct On(tokio::runtime::Handle);
 ///
-/// impl Runner for AtOnce {
+/// impl Runner for On {
 ///     fn run(&self, job: Job) -> bool {
-///         job();
+///         self.0.spawn_blocking(job);
 ///         true
 ///     }
 ///
-///     fn spawn(&self, _: Task) -> bool {
-///         false
+///     fn spawn(&self, task: Task) -> bool {
+///         self.0.spawn(task);
+///         true
 ///     }
 /// }
 ///
-/// let region = Region::builder("renewed at once").runner(AtOnce).build()?;
+/// let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// let region = Region::builder("renewed elsewhere").runner(On(runtime.handle().clone())).build()?;
 /// # Ok::<(), cachekit::Error>(())
 /// ```
+///
+/// A test takes a runner that keeps the jobs until the test runs them, or waits until `is_computing` of the entry is false.
 pub trait Runner: fmt::Debug + Send + Sync + 'static {
     /// Runs a job that may block, in another thread; false where there is no room.
     fn run(&self, job: Job) -> bool;

@@ -1,0 +1,11 @@
+use cachekit::cache_on_arguments;
+
+#[cache_on_arguments(region = "users", retry_after = "5s")]
+fn load(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    load(1);
+    let _ = load::get(1);
+}
