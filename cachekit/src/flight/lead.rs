@@ -42,11 +42,15 @@ impl Lead {
 
     /// Leaves the computation to the background: until it has begun, somebody who would wait takes the lead instead.
     pub(crate) fn queue(&mut self) {
-        let mut state = lock(&self.flight.state);
-        if state.leader == self.number {
-            state.phase = Phase::Queued;
-            self.is_queued = true;
+        {
+            let mut state = lock(&self.flight.state);
+            if state.leader == self.number {
+                state.phase = Phase::Queued;
+                self.is_queued = true;
+            }
         }
+        // Somebody may wait since another leader was there.
+        self.flight.changed.notify(usize::MAX);
     }
 
     /// Begins what was queued; false where somebody else computes by now, or nothing that is computed would be stored.

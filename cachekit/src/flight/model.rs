@@ -17,7 +17,7 @@ use crate::region::call::Policy;
 use crate::region::share::Share;
 use crate::region::work::{Owned, Work};
 use crate::testing::ManualClock;
-use crate::{Invalidation, Job, Key, Region, RegionBuilder, Runner, Task};
+use crate::{CallOptions, Invalidation, Job, Key, Region, RegionBuilder, Runner, Task};
 
 /// Schedules per test and strategy.
 const SCHEDULES: usize = 1_500;
@@ -82,6 +82,28 @@ impl Subject {
         let call = self.region.entry_by_hand::<usize>("k", policy);
         let work: Work<usize, usize, _, _, ()> = Work::new((), |()| Err(self.run()));
         call.run(Some(Share::by_clone()), work).map(|served| served.value).unwrap_err()
+    }
+
+    /// Takes no old value.
+    fn call_for_a_fresh_value(&self) -> usize {
+        let mut call = self.region.entry_by_hand::<usize>("k", Policy::default());
+        call.options = CallOptions::default().must_be_fresh();
+        let work: Work<usize, Infallible, _, _, ()> = Work::new((), |()| Ok(self.run()));
+        call.run(None, work).map(|served| served.value).unwrap()
+    }
+
+    /// Polls a call for a fresh value once, and gives it up.
+    fn give_up(&self) {
+        let mut call = self.region.entry_by_hand::<usize>("k", Policy::default());
+        call.options = CallOptions::default().must_be_fresh();
+        let work: Work<usize, Infallible, _, _, ()> = Work::new((), |()| async {
+            future::yield_now().await;
+            Ok(self.run())
+        });
+        let mut call = Box::pin(call.run_async(None, work));
+        future::block_on(std::future::poll_fn(|context| {
+            std::task::Poll::Ready(call.as_mut().poll(context).is_ready())
+        }));
     }
 
     /// Renews in a thread of its own.
@@ -401,21 +423,9 @@ fn an_invalidation_and_a_deadline_at_any_point_leave_nothing_that_began_before()
 
 #[test]
 fn a_renewal_in_the_background_is_one_for_all_callers() {
-    #[derive(Debug)]
-    struct InThreads;
-    impl Runner for InThreads {
-        fn run(&self, job: Job) -> bool {
-            thread::spawn(job);
-            true
-        }
-
-        fn spawn(&self, _: Task) -> bool {
-            false
-        }
-    }
-
     explore(|| {
-        let subject = Subject::with(|region| region.stale_while_revalidate(TTL).runner(InThreads));
+        let subject =
+            Subject::with(|region| region.stale_while_revalidate(TTL).runner(InThreads { drops_some: false }));
         subject.region.set("k", &0_usize).unwrap();
         subject.clock.advance(TTL);
         let call = Subject::call_renewing_in_background;
@@ -429,6 +439,49 @@ fn a_renewal_in_the_background_is_one_for_all_callers() {
             thread::yield_now();
         }
         assert_eq!((subject.stored(), subject.runs()), (Some(1), 1));
+    });
+}
+
+/// Renews in threads that shuttle schedules, or drops the renewal.
+#[derive(Debug)]
+struct InThreads {
+    drops_some: bool,
+}
+
+impl Runner for InThreads {
+    fn run(&self, job: Job) -> bool {
+        use shuttle::rand::Rng as _;
+        if self.drops_some && shuttle::rand::thread_rng().gen_bool(0.3) {
+            return false;
+        }
+        thread::spawn(job);
+        true
+    }
+
+    fn spawn(&self, _: Task) -> bool {
+        false
+    }
+}
+
+#[test]
+fn those_who_take_no_old_value_never_wait_for_a_renewal_that_has_not_begun() {
+    explore(|| {
+        let runner = InThreads { drops_some: true };
+        let subject = Subject::with(|region| region.stale_while_revalidate(TTL).runner(runner));
+        subject.region.set("k", &0_usize).unwrap();
+        subject.clock.advance(TTL);
+        let gives_up = spawn(&subject, Subject::give_up);
+        let callers = [
+            spawn(&subject, Subject::call_for_a_fresh_value),
+            spawn(&subject, Subject::call_renewing_in_background),
+            spawn(&subject, Subject::call_for_a_fresh_value),
+        ];
+        let seen: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+        gives_up.join().unwrap();
+        assert!(seen[0] > 0 && seen[2] > 0, "{seen:?}");
+        assert!(subject.runs() <= 3, "{} computations", subject.runs());
+        assert_eq!(subject.region.core().flights.disowned_now(), 0);
+        assert_eq!(subject.region.stats().disowned, 0);
     });
 }
 
