@@ -92,20 +92,6 @@ impl Subject {
         call.run(None, work).map(|served| served.value).unwrap()
     }
 
-    /// Polls a call for a fresh value once, and gives it up.
-    fn give_up(&self) {
-        let mut call = self.region.entry_by_hand::<usize>("k", Policy::default());
-        call.options = CallOptions::default().must_be_fresh();
-        let work: Work<usize, Infallible, _, _, ()> = Work::new((), |()| async {
-            future::yield_now().await;
-            Ok(self.run())
-        });
-        let mut call = Box::pin(call.run_async(None, work));
-        future::block_on(std::future::poll_fn(|context| {
-            std::task::Poll::Ready(call.as_mut().poll(context).is_ready())
-        }));
-    }
-
     /// Renews in a thread of its own.
     fn call_renewing_in_background(&self) -> usize {
         let call = self.region.entry_by_hand::<usize>("k", Policy::default());
@@ -424,8 +410,7 @@ fn an_invalidation_and_a_deadline_at_any_point_leave_nothing_that_began_before()
 #[test]
 fn a_renewal_in_the_background_is_one_for_all_callers() {
     explore(|| {
-        let subject =
-            Subject::with(|region| region.stale_while_revalidate(TTL).runner(InThreads { drops_some: false }));
+        let subject = Subject::with(|region| region.stale_while_revalidate(TTL).runner(InThreads::default()));
         subject.region.set("k", &0_usize).unwrap();
         subject.clock.advance(TTL);
         let call = Subject::call_renewing_in_background;
@@ -442,19 +427,28 @@ fn a_renewal_in_the_background_is_one_for_all_callers() {
     });
 }
 
-/// Renews in threads that shuttle schedules, or drops the renewal.
-#[derive(Debug)]
+/// Renews in threads that shuttle schedules, or never.
+#[derive(Debug, Default)]
 struct InThreads {
-    drops_some: bool,
+    keeps: bool,
+    kept: std::sync::Mutex<Vec<Kept>>,
+}
+
+struct Kept(#[expect(dead_code, reason = "it is kept for its drop")] Job);
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept")
+    }
 }
 
 impl Runner for InThreads {
     fn run(&self, job: Job) -> bool {
-        use shuttle::rand::Rng as _;
-        if self.drops_some && shuttle::rand::thread_rng().gen_bool(0.3) {
-            return false;
+        if self.keeps {
+            self.kept.lock().unwrap().push(Kept(job));
+        } else {
+            thread::spawn(job);
         }
-        thread::spawn(job);
         true
     }
 
@@ -466,22 +460,24 @@ impl Runner for InThreads {
 #[test]
 fn those_who_take_no_old_value_never_wait_for_a_renewal_that_has_not_begun() {
     explore(|| {
-        let runner = InThreads { drops_some: true };
+        let runner = InThreads { keeps: true, ..InThreads::default() };
         let subject = Subject::with(|region| region.stale_while_revalidate(TTL).runner(runner));
         subject.region.set("k", &0_usize).unwrap();
         subject.clock.advance(TTL);
-        let gives_up = spawn(&subject, Subject::give_up);
-        let callers = [
-            spawn(&subject, Subject::call_for_a_fresh_value),
-            spawn(&subject, Subject::call_renewing_in_background),
-            spawn(&subject, Subject::call_for_a_fresh_value),
-        ];
-        let seen: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
-        gives_up.join().unwrap();
-        assert!(seen[0] > 0 && seen[2] > 0, "{seen:?}");
-        assert!(subject.runs() <= 3, "{} computations", subject.runs());
-        assert_eq!(subject.region.core().flights.disowned_now(), 0);
-        assert_eq!(subject.region.stats().disowned, 0);
+        let mut leader = Box::pin(subject.region.get_or_create_async("k", std::future::pending::<usize>));
+        let first = future::block_on(std::future::poll_fn(|context| {
+            std::task::Poll::Ready(leader.as_mut().poll(context).is_ready())
+        }));
+        assert!(!first, "it leads");
+        let follower = spawn(&subject, Subject::call_for_a_fresh_value);
+        while subject.region.waiting(&"k".into()) == 0 {
+            thread::yield_now();
+        }
+        let renewing = spawn(&subject, Subject::call_renewing_in_background);
+        drop(leader);
+        assert_eq!(follower.join().unwrap(), 1);
+        assert!(renewing.join().unwrap() <= 1);
+        assert_eq!((subject.runs(), subject.stored(), subject.region.stats().disowned), (1, Some(1), 0));
     });
 }
 
