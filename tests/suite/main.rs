@@ -16,6 +16,8 @@ mod capacity;
 mod companions;
 /// What those who come from dogpile.cache expect.
 mod dogpile;
+/// Pauses after a failure, and errors that are remembered.
+mod failures;
 /// Functions of every shape, and what is cached of what they return.
 mod functions;
 /// One computation per key, whoever calls and however it ends.
