@@ -7,7 +7,7 @@ use std::time::Duration;
 use cachekit::testing::{ManualClock, waiting};
 use cachekit::{Error, Region, RegionBuilder, cache_on_arguments, regions};
 
-use crate::support::{Gate, until, until_async};
+use crate::support::{AtLast, Gate, until, until_async};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -21,11 +21,20 @@ fn hanging<'s>(
     region: &'s Region,
     value: u64,
 ) -> (thread::ScopedJoinHandle<'s, u64>, Gate) {
+    hanging_at(scope, region, "k", value)
+}
+
+fn hanging_at<'s>(
+    scope: &'s thread::Scope<'s, '_>,
+    region: &'s Region,
+    key: &'static str,
+    value: u64,
+) -> (thread::ScopedJoinHandle<'s, u64>, Gate) {
     let (gate, begun) = (Gate::new(), Gate::new());
     let leader = {
         let (gate, begun) = (gate.clone(), begun.clone());
         scope.spawn(move || {
-            region.get_or_create("k", || {
+            region.get_or_create(key, || {
                 begun.open();
                 gate.wait();
                 value
@@ -99,6 +108,9 @@ fn who_has_waited_long_enough_takes_the_stale_value_if_there_is_one() -> Result<
         gate.open();
         assert_eq!(leader.join().unwrap(), 1);
     });
+    let stats = region.stats();
+    let counted = (stats.hits, stats.stale_hits, stats.misses, stats.coalesced);
+    assert_eq!(counted, (0, 0, 1, 1), "each look-up counts once");
     assert_eq!(region.get::<u64>("k")?, Some(1));
     Ok(())
 }
@@ -222,6 +234,110 @@ fn once_a_computation_past_its_deadline_has_ended_another_may_be_begun() {
         region.delete("k").unwrap();
     }
     assert_eq!(region.stats().disowned, 3);
+}
+
+#[test]
+fn a_computation_gives_way_soon_after_one_past_its_deadline_has_ended() {
+    let clock = ManualClock::new();
+    let region = region(&clock, |r| r.deadline(SECOND * 30).max_disowned(1));
+    thread::scope(|scope| {
+        let (first, first_gate) = hanging(scope, &region, 1);
+        let _first = AtLast(&first_gate);
+        clock.advance(SECOND * 30);
+        let (_, second_gate) = hanging(scope, &region, 2);
+        let _second = AtLast(&second_gate);
+        let (_, other_gate) = hanging_at(scope, &region, "other", 3);
+        let _other = AtLast(&other_gate);
+        clock.advance(SECOND * 30);
+        let follower = scope.spawn(|| region.get_or_create("other", || 4_u64));
+        until("no other is begun", || waiting(&region, "other") == 1);
+        first_gate.open();
+        first.join().unwrap();
+        clock.advance(SECOND * 4);
+        until("it is", || follower.is_finished());
+        assert_eq!(follower.join().unwrap(), 4);
+    });
+}
+
+#[test]
+fn who_takes_the_lead_is_served_what_was_set_meanwhile() {
+    let clock = ManualClock::new();
+    let region = region(&clock, |r| r.deadline(SECOND * 30));
+    thread::scope(|scope| {
+        let (_, gate) = hanging(scope, &region, 1);
+        let _at_last = AtLast(&gate);
+        let follower = scope.spawn(|| region.get_or_create("k", || -> u64 { unreachable!("there is a value") }));
+        until("the other waits", || waiting(&region, "k") == 1);
+        region.set("k", &7_u64).unwrap();
+        clock.advance(SECOND * 30);
+        assert_eq!(follower.join().unwrap(), 7);
+    });
+}
+
+type Answer = Result<u64, &'static str>;
+
+/// A computation that hangs.
+fn held(begun: &Gate, gate: &Gate, answer: Answer) -> Answer {
+    begun.open();
+    gate.wait();
+    answer
+}
+
+#[test]
+fn who_will_not_wait_and_fails_speaks_for_nobody_else() -> Result<(), Error> {
+    regions! { static IMPATIENT = Region::builder("impatient errors"); }
+    #[cache_on_arguments(region = IMPATIENT, error_ttl = "1h", wait_timeout = "1s", skip(compute))]
+    fn impatient(compute: &dyn Fn() -> Answer) -> Result<u64, &'static str> {
+        compute()
+    }
+
+    let clock = ManualClock::new();
+    IMPATIENT.reconfigure(|r| r.clock(clock.clone()))?;
+    let (begun, gate) = (Gate::new(), Gate::new());
+    thread::scope(|scope| {
+        let _at_last = AtLast(&gate);
+        let leader = scope.spawn(|| impatient(&|| held(&begun, &gate, Ok(1))));
+        begun.wait();
+        let other = scope.spawn(|| impatient(&|| Err("aside")));
+        until("the other waits", || waiting(&IMPATIENT, impatient::key()) == 1);
+        clock.advance(SECOND);
+        assert_eq!(other.join().unwrap(), Err("aside"));
+        gate.open();
+        assert_eq!(leader.join().unwrap(), Ok(1));
+    });
+    assert_eq!(impatient::get()?, Some(1), "what the leader computed is stored");
+    assert_eq!(impatient(&|| unreachable!("there is a value")), Ok(1), "and no error is remembered");
+    Ok(())
+}
+
+#[test]
+fn who_fails_past_its_deadline_speaks_for_nobody_else() -> Result<(), Error> {
+    regions! { static OVERDUE = Region::builder("overdue errors"); }
+    #[cache_on_arguments(region = OVERDUE, error_ttl = "1h", deadline = "30s", skip(compute))]
+    fn overdue(compute: &dyn Fn() -> Answer) -> Result<u64, &'static str> {
+        compute()
+    }
+
+    let clock = ManualClock::new();
+    OVERDUE.reconfigure(|r| r.clock(clock.clone()))?;
+    let gates: [Gate; 4] = std::array::from_fn(|_| Gate::new());
+    let [late_begun, late, begun, gate] = &gates;
+    thread::scope(|scope| {
+        let _at_last = (AtLast(late), AtLast(gate));
+        let old = scope.spawn(|| overdue(&|| held(late_begun, late, Err("late"))));
+        late_begun.wait();
+        clock.advance(SECOND * 30);
+        let new = scope.spawn(|| overdue(&|| held(begun, gate, Ok(2))));
+        begun.wait();
+        let follower = scope.spawn(|| overdue(&|| unreachable!("somebody computes")));
+        until("somebody waits", || waiting(&OVERDUE, overdue::key()) == 1);
+        late.open();
+        assert_eq!(old.join().unwrap(), Err("late"));
+        gate.open();
+        assert_eq!((new.join().unwrap(), follower.join().unwrap()), (Ok(2), Ok(2)));
+    });
+    assert_eq!(overdue::get()?, Some(2));
+    Ok(())
 }
 
 #[test]
