@@ -1,13 +1,18 @@
 //! Renewals in the background: everyone is served the old value at once, and somebody else computes.
 
+use std::fmt;
+use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cachekit::testing::ManualClock;
-use cachekit::{Error, Invalidation, Region, Source, Threads, cache_on_arguments, regions};
+use cachekit::{CallOptions, Error, Invalidation, Job, KeyPart, Region, Runner, Source, Task, Threads};
+use cachekit::{cache_on_arguments, regions};
 
-use crate::support::{Gate, Later, until, until_async};
+use crate::support::{AtLast, Gate, Later, until, until_async};
 
 const TTL: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,6 +22,16 @@ fn set_up(region: &Region) -> (ManualClock, Later) {
     let (clock, later) = (ManualClock::new(), Later::default());
     region.reconfigure(|r| r.clock(clock.clone()).runner(later.clone())).unwrap();
     (clock, later)
+}
+
+/// What a future gives that waits for nothing.
+fn at_once<F: Future>(future: F) -> F::Output {
+    // Not a runtime's: nothing that it could spawn on.
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("it waits for nothing"),
+    }
 }
 
 #[test]
@@ -293,17 +308,312 @@ fn where_nobody_drives_tasks_one_caller_renews() {
 
     let clock = ManualClock::new();
     UNDRIVEN.reconfigure(|r| r.clock(clock.clone())).unwrap();
-    let run = |id| {
-        // Not a runtime's: nothing that it could spawn on.
-        let mut future = std::pin::pin!(load(id));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(value) => value,
-            std::task::Poll::Pending => unreachable!("it waits for nothing"),
-        }
-    };
-    assert_eq!(run(10), 10);
+    assert_eq!(at_once(load(10)), 10);
     clock.advance(TTL);
-    assert_eq!(run(10), 11);
+    assert_eq!(at_once(load(10)), 11);
     assert_eq!(UNDRIVEN.stats().renewals, 0);
+}
+
+#[test]
+fn a_renewal_ahead_that_fails_past_the_ttl_hides_no_value_and_is_tried_again_after_a_pause() {
+    regions! { static LATE = Region::builder("late in the background").ttl(TTL); }
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    fn answer() -> Result<u64, &'static str> {
+        if FAILS.load(Ordering::SeqCst) { Err("down") } else { Ok(1) }
+    }
+    #[cache_on_arguments(region = LATE, refresh_ahead = 0.5, stale_while_revalidate = "1h")]
+    fn forgetful() -> Result<u64, &'static str> {
+        answer()
+    }
+    #[cache_on_arguments(region = LATE, refresh_ahead = 0.5, stale_while_revalidate = "1h", error_ttl = "30s")]
+    fn remembering() -> Result<u64, &'static str> {
+        answer()
+    }
+
+    let (clock, later) = set_up(&LATE);
+    assert_eq!((forgetful(), remembering()), (Ok(1), Ok(1)));
+    clock.advance(TTL / 2);
+    assert_eq!((forgetful(), remembering()), (Ok(1), Ok(1)));
+    clock.advance(TTL / 2);
+    FAILS.store(true, Ordering::SeqCst);
+    assert_eq!(later.run_all(), 2);
+    assert_eq!((forgetful(), remembering(), later.len()), (Ok(1), Ok(1), 0));
+    clock.advance(SECOND * 5);
+    assert_eq!((forgetful(), remembering(), later.len()), (Ok(1), Ok(1), 2));
+}
+
+#[test]
+fn a_renewal_whose_value_is_not_stored_is_tried_again_after_a_pause() {
+    regions! { static UNSTORED = Region::builder("not stored in the background").ttl(TTL); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = UNSTORED, refresh_ahead = 0.5, ttl_of = |value| (*value > 0).then_some(Duration::ZERO))]
+    fn short(_id: u64) -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+    #[cache_on_arguments(region = UNSTORED, refresh_ahead = 0.5, should_cache = |value: &u64| *value == 0)]
+    fn rejected(id: u64) -> u64 {
+        short::original(id)
+    }
+
+    for load in [short, rejected] {
+        let (clock, later) = set_up(&UNSTORED);
+        RUNS.store(0, Ordering::SeqCst);
+        assert_eq!(load(1), 0);
+        clock.advance(TTL / 2);
+        for pause in [5, 10] {
+            assert_eq!((load(1), later.run_all()), (0, 1));
+            for _ in 0..pause {
+                assert_eq!((load(1), later.len()), (0, 0));
+                clock.advance(SECOND);
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_survive_whatever_a_renewal_panics_with() {
+    regions! { static SURVIVING = Region::builder("surviving").ttl(TTL).runner(Threads::new(1)); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    /// Panics when it is copied in a thread of the region's.
+    #[derive(Debug, PartialEq)]
+    struct Fragile(u64);
+    impl Clone for Fragile {
+        fn clone(&self) -> Self {
+            let in_background = std::thread::current().name() == Some("cachekit");
+            if in_background && RUNS.load(Ordering::SeqCst) == 2 {
+                resume_unwind(Box::new("a clone"));
+            }
+            Self(self.0)
+        }
+    }
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("what a panic carries"));
+        }
+    }
+    #[cache_on_arguments(region = SURVIVING, stale_while_revalidate = "1h", in_memory)]
+    fn load() -> Fragile {
+        match RUNS.fetch_add(1, Ordering::SeqCst) {
+            2 => resume_unwind(Box::new(Bomb)),
+            run => Fragile(run),
+        }
+    }
+
+    let clock = ManualClock::new();
+    SURVIVING.reconfigure(|r| r.clock(clock.clone())).unwrap();
+    assert_eq!(load(), Fragile(0));
+    clock.advance(TTL);
+    for failures in 1..=2 {
+        assert_eq!(load(), Fragile(0));
+        until("a renewal has failed", || SURVIVING.stats().creation_failures == failures);
+        until("it is over", || !load::entry().is_computing());
+        clock.advance(SECOND * 10);
+    }
+    assert_eq!(load(), Fragile(0));
+    until("it is renewed", || SURVIVING.stats().creations == 2);
+    assert_eq!(load(), Fragile(3));
+}
+
+#[test]
+fn what_would_be_served_for_ever_is_renewed_by_a_caller_where_the_runner_refuses() -> Result<(), Error> {
+    #[derive(Debug)]
+    struct Refusing;
+    impl Runner for Refusing {
+        fn run(&self, _: Job) -> bool {
+            false
+        }
+        fn spawn(&self, _: Task) -> bool {
+            false
+        }
+    }
+    regions! { static REFUSED = Region::builder("refused").runner(Refusing); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = REFUSED, background)]
+    fn load() -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+    #[cache_on_arguments(region = REFUSED, background)]
+    async fn load_async() -> u64 {
+        load::original()
+    }
+
+    assert_eq!((load(), at_once(load_async())), (0, 1));
+    REFUSED.invalidate(Invalidation::Soft)?;
+    assert_eq!((load(), at_once(load_async())), (2, 3));
+    load::expire()?;
+    assert_eq!((load(), load()), (4, 4));
+    assert_eq!((REFUSED.stats().renewals, REFUSED.stats().renewals_skipped), (0, 3));
+    Ok(())
+}
+
+#[test]
+fn nobody_waits_for_a_renewal_that_has_not_begun() {
+    regions! { static QUEUED = Region::builder("queued in the background").ttl(TTL); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = QUEUED, stale_while_revalidate = "2m")]
+    async fn load() -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+
+    let (clock, later) = set_up(&QUEUED);
+    assert_eq!(at_once(load()), 0);
+    clock.advance(TTL);
+    assert_eq!((at_once(load()), later.len()), (0, 1));
+    assert_eq!(at_once(load::with(CallOptions::must_be_fresh)), 1);
+    clock.advance(TTL);
+    assert_eq!((at_once(load()), later.len()), (1, 2));
+    clock.advance(TTL * 2);
+    assert_eq!(at_once(load()), 2, "too old to be served");
+    assert_eq!((later.run_all(), at_once(load())), (2, 2), "what comes to its turn is not wanted any more");
+}
+
+#[test]
+fn a_thread_of_the_region_does_not_wait_for_what_is_queued_behind_it() {
+    regions! {
+        static BEHIND = Region::builder("queued behind").ttl(TTL).deadline(TTL * 60).runner(Threads::new(1));
+    }
+    static HANGS: AtomicBool = AtomicBool::new(false);
+    #[cache_on_arguments(region = BEHIND, stale_while_revalidate = "1m")]
+    fn inner() -> u64 {
+        1
+    }
+    #[cache_on_arguments(region = BEHIND, stale_while_revalidate = "1h", skip(begun, gate))]
+    fn outer(begun: Gate, gate: Gate) -> u64 {
+        if HANGS.load(Ordering::SeqCst) {
+            begun.open();
+            gate.wait();
+        }
+        inner()
+    }
+
+    let clock = ManualClock::new();
+    BEHIND.reconfigure(|r| r.clock(clock.clone())).unwrap();
+    let (begun, gate) = (Gate::new(), Gate::new());
+    let _at_last = AtLast(&gate);
+    outer(begun.clone(), gate.clone());
+    clock.advance(TTL);
+    HANGS.store(true, Ordering::SeqCst);
+    outer(begun.clone(), gate.clone());
+    begun.wait();
+    inner();
+    assert_eq!(BEHIND.stats().renewals, 2);
+    // Too old now to be served beside a computation.
+    clock.advance(TTL);
+    gate.open();
+    until("both are renewed", || BEHIND.stats().creations == 4);
+}
+
+#[test]
+fn a_renewal_that_has_not_begun_is_not_past_its_deadline() {
+    regions! { static UNBEGUN = Region::builder("not begun").ttl(TTL).deadline(SECOND * 30).max_disowned(2); }
+    #[cache_on_arguments(region = UNBEGUN, stale_while_revalidate = "1h")]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    let (clock, later) = set_up(&UNBEGUN);
+    let ask = || (0..3).for_each(|id| assert_eq!(load(id), id));
+    ask();
+    for asked in [3, 6] {
+        clock.advance(TTL);
+        ask();
+        assert_eq!((later.len(), UNBEGUN.stats().disowned), (asked, 0));
+    }
+    later.run_all();
+    assert_eq!(UNBEGUN.stats().creations, 6, "each is computed once");
+}
+
+#[test]
+fn a_renewal_that_is_overtaken_before_it_begins_is_not_computed() -> Result<(), Error> {
+    regions! { static OUTDATED = Region::builder("outdated in the background").ttl(TTL); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = OUTDATED, stale_while_revalidate = "1h")]
+    fn load() -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+
+    let (clock, later) = set_up(&OUTDATED);
+    let overtake: [fn() -> Result<(), Error>; 4] =
+        [|| load::set(1), load::invalidate, load::expire, || OUTDATED.invalidate(Invalidation::Soft)];
+    for overtake in overtake {
+        load::set(0)?;
+        clock.advance(TTL);
+        assert_eq!((load(), later.len()), (0, 1));
+        overtake()?;
+        assert_eq!((later.run_all(), RUNS.load(Ordering::SeqCst)), (1, 0));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_panics_while_a_renewal_is_prepared_is_a_failure_of_it() {
+    static BROKEN: AtomicBool = AtomicBool::new(false);
+    static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
+    fn attempt() {
+        if BROKEN.load(Ordering::SeqCst) {
+            ATTEMPTS.fetch_add(1, Ordering::SeqCst);
+            resume_unwind(Box::new("broken"));
+        }
+    }
+    struct Argument;
+    impl Clone for Argument {
+        fn clone(&self) -> Self {
+            attempt();
+            Self
+        }
+    }
+    #[derive(Clone, KeyPart)]
+    struct Shown(u64);
+    impl fmt::Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            attempt();
+            write!(f, "{}", self.0)
+        }
+    }
+    #[derive(Debug)]
+    struct Panicking;
+    impl Runner for Panicking {
+        fn run(&self, _: Job) -> bool {
+            attempt();
+            false
+        }
+        fn spawn(&self, _: Task) -> bool {
+            false
+        }
+    }
+    regions! {
+        static BY_RUNNER = Region::builder("a runner panics").ttl(TTL).runner(Panicking);
+        static BY_ARGUMENT = Region::builder("an argument panics").ttl(TTL).runner(Later::default());
+    }
+    #[cache_on_arguments(region = BY_ARGUMENT, stale_while_revalidate = "1h", skip(_argument))]
+    fn copied(_argument: Argument) -> u64 {
+        1
+    }
+    #[cache_on_arguments(region = BY_ARGUMENT, stale_while_revalidate = "1h", tags = ["{id}"])]
+    fn tagged(id: Shown) -> u64 {
+        id.0
+    }
+    #[cache_on_arguments(region = BY_RUNNER, stale_while_revalidate = "1h")]
+    fn handed_over() -> u64 {
+        1
+    }
+
+    let clock = ManualClock::new();
+    for region in [&BY_RUNNER, &BY_ARGUMENT] {
+        region.reconfigure(|r| r.clock(clock.clone())).unwrap();
+    }
+    let calls: [fn() -> u64; 3] = [|| copied(Argument), || tagged(Shown(1)), || handed_over()];
+    assert_eq!(calls.map(|call| call()), [1; 3]);
+    clock.advance(TTL);
+    BROKEN.store(true, Ordering::SeqCst);
+    for (call, name) in calls.into_iter().zip(["a copy", "a tag", "a runner"]) {
+        ATTEMPTS.store(0, Ordering::SeqCst);
+        for attempts in 1..=2 {
+            (0..5).for_each(|_| assert_eq!(call(), 1, "{name}"));
+            assert_eq!(ATTEMPTS.load(Ordering::SeqCst), attempts, "{name}: nobody tries again so soon");
+            clock.advance(SECOND * 5);
+        }
+    }
+    assert!(!handed_over::entry().is_computing());
 }
