@@ -7,7 +7,7 @@ use std::time::Duration;
 use cachekit::testing::{ManualClock, waiting};
 use cachekit::{CallOptions, Error, Region, cache_on_arguments, regions};
 
-use crate::support::{Gate, Later, until};
+use crate::support::{AtLast, Gate, Later, until};
 
 const TTL: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -135,6 +135,32 @@ fn with_asks_for_this_call_alone() -> Result<(), Error> {
     assert_eq!(counted::entry(0).peek()?.map(|peek| peek.ttl_left() > Some(SECOND)), Some(true));
     assert_eq!(counted::with(|options| options.force_refresh().no_store(), 0, &count), 4);
     assert_eq!(counted::with(CallOptions::no_store, 0, &count), 3, "a value that is there is served");
+    Ok(())
+}
+
+#[test]
+fn a_refresh_that_stores_nothing_leaves_what_others_compute() -> Result<(), Error> {
+    regions! { static LEFT = Region::builder("left to others"); }
+    #[cache_on_arguments(region = LEFT, skip(compute))]
+    fn load(compute: &dyn Fn() -> u64) -> u64 {
+        compute()
+    }
+
+    let (begun, gate) = (Gate::new(), Gate::new());
+    let held = || {
+        begun.open();
+        gate.wait();
+        1
+    };
+    thread::scope(|scope| {
+        let _at_last = AtLast(&gate);
+        let other = scope.spawn(|| load(&held));
+        begun.wait();
+        assert_eq!(load::with(|options| options.force_refresh().no_store(), &|| 2), 2);
+        gate.open();
+        assert_eq!(other.join().unwrap(), 1);
+    });
+    assert_eq!(load::get()?, Some(1));
     Ok(())
 }
 

@@ -2,9 +2,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, waiting};
-use cachekit::{CachedFn, Error, Region, Source, cache_on_arguments, regions};
+use cachekit::{CachedFn, Error, Invalidation, Region, Source, cache_on_arguments, regions};
 
-use crate::support::{Gate, until};
+use crate::support::{AtLast, Gate, Later, until};
 
 regions! {
     static COMPANIONS = Region::builder("companions");
@@ -247,6 +247,56 @@ fn an_entry_is_a_handle_for_one_key() -> Result<(), Error> {
     entry.invalidate()?;
     assert_eq!(entry.peek()?, None);
     assert!(!entry.is_computing());
+    Ok(())
+}
+
+#[test]
+fn fetch_says_the_same_of_an_old_value_to_who_has_failed_and_to_who_has_waited() -> Result<(), Error> {
+    const TTL: Duration = Duration::from_secs(10);
+    regions! { static COVERED = Region::builder("companions, covered").ttl(TTL).stale_if_error(TTL * 100); }
+    #[cache_on_arguments(region = COVERED, skip(gate))]
+    fn load(gate: &Gate) -> Result<u64, &'static str> {
+        gate.wait();
+        Err("down")
+    }
+
+    let clock = ManualClock::new();
+    COVERED.reconfigure(|r| r.clock(clock.clone()))?;
+    load::set(1)?;
+    clock.advance(TTL * 3);
+    let gate = Gate::new();
+    std::thread::scope(|scope| {
+        let _at_last = AtLast(&gate);
+        let callers = [(); 2].map(|()| scope.spawn(|| load::fetch(&gate).unwrap()));
+        until("the other waits", || waiting(&COVERED, load::key()) == 1);
+        gate.open();
+        for fetched in callers.map(|caller| caller.join().unwrap()) {
+            assert_eq!((*fetched.value(), fetched.source()), (1, Source::StaleOnError));
+            assert_eq!((fetched.age(), fetched.ttl_left()), (TTL * 3, Some(Duration::ZERO)));
+        }
+    });
+    assert_eq!(load(&gate), Ok(1));
+    Ok(())
+}
+
+#[test]
+fn an_expired_value_has_no_time_left() -> Result<(), Error> {
+    regions! { static EXPIRED = Region::builder("companions, expired").ttl(Duration::from_secs(60)); }
+    #[cache_on_arguments(region = EXPIRED, background)]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    EXPIRED.reconfigure(|r| r.clock(ManualClock::new()).runner(Later::default()))?;
+    let expire: [fn() -> Result<(), Error>; 2] = [|| load::expire(1), || EXPIRED.invalidate(Invalidation::Soft)];
+    for expire in expire {
+        load::set(1, 1)?;
+        expire()?;
+        assert_eq!(load::entry(1).peek()?.map(|peek| peek.ttl_left()), Some(Some(Duration::ZERO)));
+        assert_eq!(load(1), 1);
+        let fetched = load::fetch(1);
+        assert_eq!((fetched.source(), fetched.ttl_left()), (Source::Stale, Some(Duration::ZERO)));
+    }
     Ok(())
 }
 

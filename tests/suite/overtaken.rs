@@ -1,10 +1,12 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use cachekit::testing::waiting;
 use cachekit::{Error, Invalidation, Region, cache_on_arguments, regions};
 
-use crate::support::{Gate, until};
+use crate::support::{AtLast, Gate, until};
 
 regions! {
     static OVERTAKEN = Region::builder("overtaken");
@@ -185,10 +187,10 @@ fn a_region_invalidation_without_a_caller_afterwards_stores_nothing() -> Result<
 
 thread_local! {
     /// Whether a clone of a [`Slow`] value in this thread waits.
-    static SLOW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static SLOW: Cell<bool> = const { Cell::new(false) };
 }
 
-static CLONING: std::sync::LazyLock<[Gate; 2]> = std::sync::LazyLock::new(Default::default);
+static CLONING: LazyLock<[Gate; 2]> = LazyLock::new(Default::default);
 
 #[derive(Debug, PartialEq)]
 struct Slow(u64);
@@ -237,6 +239,58 @@ fn a_caller_who_looked_before_an_invalidation_does_not_undo_a_computation_from_a
     });
     assert_eq!(load::get(1)?, Some(Slow(1)));
     assert_eq!(RUNS.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+thread_local! {
+    /// Whether the first [`Parking`] value that this thread drops waits.
+    static PARKS: Cell<bool> = const { Cell::new(false) };
+}
+
+static PARKED: AtomicBool = AtomicBool::new(false);
+static PARKING: LazyLock<Gate> = LazyLock::new(Gate::new);
+
+#[derive(Clone)]
+struct Parking;
+
+impl Drop for Parking {
+    fn drop(&mut self) {
+        if PARKS.replace(false) {
+            PARKED.store(true, Ordering::SeqCst);
+            PARKING.wait();
+        }
+    }
+}
+
+#[test]
+fn what_is_stored_after_an_invalidation_is_not_dropped_by_an_older_one() -> Result<(), Error> {
+    regions! { static TWICE = Region::builder("invalidated twice"); }
+    #[cache_on_arguments(region = TWICE, in_memory)]
+    fn dropped_first(id: u64) -> Parking {
+        let _ = id;
+        Parking
+    }
+    #[cache_on_arguments(region = TWICE)]
+    fn kept(id: u64) -> u64 {
+        id
+    }
+
+    // Enough for the table to drop some of them before the next table's turn.
+    (0..1_000).for_each(|id| drop(dropped_first(id)));
+    kept(0);
+    thread::scope(|scope| {
+        let _at_last = AtLast(&PARKING);
+        let older = scope.spawn(|| {
+            PARKS.set(true);
+            TWICE.invalidate(Invalidation::Hard).unwrap();
+        });
+        until("the older one drops values", || PARKED.load(Ordering::SeqCst));
+        TWICE.invalidate(Invalidation::Hard).unwrap();
+        kept(1);
+        PARKING.open();
+        older.join().unwrap();
+    });
+    assert_eq!(kept::get(1)?, Some(1));
     Ok(())
 }
 

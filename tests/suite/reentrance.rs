@@ -1,9 +1,14 @@
 use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Waker};
+use std::thread;
 use std::time::Duration;
 
 use cachekit::testing::ManualClock;
 use cachekit::{Region, cache_on_arguments, regions};
+
+use crate::support::until;
 
 regions! {
     static REENTRANCE = Region::builder("reentrance");
@@ -79,6 +84,32 @@ fn a_clone_that_asks_for_its_own_key_while_it_covers_a_failure_does_no_harm() {
     clock.advance(TTL * 3);
     FAILS.store(true, Ordering::SeqCst);
     assert_eq!(load(1), Ok(Asking(1)));
+}
+
+#[test]
+fn a_drop_in_a_task_that_is_given_up_asks_for_its_own_key_without_waiting_for_itself() {
+    struct Asking(Region, Arc<AtomicU64>);
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            self.1.store(self.0.get_or_create("k", || 2), Ordering::SeqCst);
+        }
+    }
+
+    let region = Region::builder("given up").build().unwrap();
+    let got = Arc::new(AtomicU64::new(0));
+    let asking = Asking(region.clone(), Arc::clone(&got));
+    let given_up = thread::spawn(move || {
+        let region = asking.0.clone();
+        let mut call = Box::pin(region.get_or_create_async("k", || async move {
+            let _asking = asking;
+            std::future::pending::<u64>().await
+        }));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    });
+    until("it is dropped", || given_up.is_finished());
+    given_up.join().unwrap();
+    assert_eq!(got.load(Ordering::SeqCst), 2);
+    assert_eq!(region.get_or_create("k", || 3_u64), 3, "what a drop computes for itself is not stored");
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Tags: groups of entries that one step invalidates.
 
+use std::cell::Cell;
+use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, waiting};
-use cachekit::{Error, Key, Region};
+use cachekit::{Error, Key, KeyPart, Region, cache_on_arguments, regions};
 
-use crate::support::{Gate, until};
+use crate::support::{AtLast, Gate, until};
 
 fn region() -> Region {
     Region::builder("tags").build().unwrap()
@@ -100,6 +103,20 @@ fn invalidated_entries_leave_as_others_come() -> Result<(), Error> {
 }
 
 #[test]
+fn invalidated_entries_leave_as_others_are_replaced() -> Result<(), Error> {
+    let region = Region::builder("swept by replacements").capacity(usize::MAX).build()?;
+    for number in 0..1_000_u64 {
+        region.set(tagged(&format!("old {number}"), &["tag"]), &number)?;
+    }
+    region.invalidate_tag("tag")?;
+    for number in 0..2_000_u64 {
+        region.set("new", &number)?;
+    }
+    assert_eq!(region.stats().entries, 1);
+    Ok(())
+}
+
+#[test]
 fn entries_that_are_too_old_for_everything_leave_as_others_come() -> Result<(), Error> {
     let clock = ManualClock::new();
     let ttl = Duration::from_secs(60);
@@ -112,5 +129,92 @@ fn entries_that_are_too_old_for_everything_leave_as_others_come() -> Result<(), 
         region.set(format!("new {number}"), &number)?;
     }
     assert_eq!(region.stats().entries, 2_000);
+    Ok(())
+}
+
+/// Told that something has begun, which then waits.
+#[derive(Default)]
+struct Hold {
+    begun: Gate,
+    gate: Gate,
+}
+
+impl Hold {
+    fn hold(&self) {
+        self.begun.open();
+        self.gate.wait();
+    }
+}
+
+/// What a thread is held at.
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    Nothing,
+    Clone,
+    Tag,
+}
+
+thread_local! {
+    static HELD_AT: Cell<At> = const { Cell::new(At::Nothing) };
+}
+
+static HOLDS: LazyLock<[Hold; 2]> = LazyLock::new(Default::default);
+
+struct Copied(u64);
+
+impl Clone for Copied {
+    fn clone(&self) -> Self {
+        if HELD_AT.get() == At::Clone {
+            HOLDS[0].hold();
+        }
+        Self(self.0)
+    }
+}
+
+#[derive(Clone, KeyPart)]
+struct Shown(u64);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if HELD_AT.get() == At::Tag {
+            HOLDS[1].hold();
+        }
+        write!(f, "{}", self.0)
+    }
+}
+
+#[test]
+fn who_comes_after_an_invalidation_gets_nothing_that_was_computed_before_and_comes_late() -> Result<(), Error> {
+    const DEADLINE: Duration = Duration::from_secs(10);
+    regions! { static LATE = Region::builder("late and tagged").deadline(DEADLINE); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = LATE, tags = ["user:{id}"], in_memory)]
+    fn load(id: Shown) -> Copied {
+        Copied(id.0 + RUNS.fetch_add(1, Ordering::SeqCst))
+    }
+
+    let clock = ManualClock::new();
+    LATE.reconfigure(|r| r.clock(clock.clone()))?;
+    let call = |at| {
+        HELD_AT.set(at);
+        load(Shown(5)).0
+    };
+    let [storing, tagging] = &*HOLDS;
+    thread::scope(|scope| {
+        let _at_last = (AtLast(&storing.gate), AtLast(&tagging.gate));
+        let late = scope.spawn(move || call(At::Clone));
+        storing.begun.wait();
+        clock.advance(DEADLINE);
+        // Leads, and does not know its tags yet.
+        let leader = scope.spawn(move || call(At::Tag));
+        tagging.begun.wait();
+        LATE.invalidate_tag("user:5").unwrap();
+        let follower = scope.spawn(move || call(At::Nothing));
+        until("one more waits", || waiting(&LATE, load::key(Shown(5))) == 1);
+        storing.gate.open();
+        assert_eq!(late.join().unwrap(), 5);
+        tagging.gate.open();
+        assert_eq!((leader.join().unwrap(), follower.join().unwrap()), (6, 6));
+    });
     Ok(())
 }
