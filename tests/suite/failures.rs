@@ -136,7 +136,7 @@ fn computations_that_fail_past_their_deadline_make_one_pause_no_longer() -> Resu
     });
     assert_eq!(region.try_get_or_create("k", unwanted), Ok(1));
     clock.advance(SECOND * 5);
-    assert_eq!(region.try_get_or_create("k", || Ok::<_, &str>(2)), Ok(2));
+    assert_eq!(region.try_get_or_create("k", || -> Answer { Ok(2) }), Ok(2));
     Ok(())
 }
 
@@ -172,7 +172,7 @@ fn a_soft_invalidation_ends_a_pause() -> Result<(), Error> {
     assert_eq!(region.try_get_or_create("k", || DOWN), Ok(1));
     assert_eq!(region.try_get_or_create("k", unwanted), Ok(1));
     region.invalidate(Invalidation::Soft)?;
-    assert_eq!(region.try_get_or_create("k", || Ok::<_, &str>(2)), Ok(2));
+    assert_eq!(region.try_get_or_create("k", || -> Answer { Ok(2) }), Ok(2));
     Ok(())
 }
 
