@@ -26,6 +26,12 @@ pub(crate) struct Epoch(pub(crate) u64);
 impl Epoch {
     pub(crate) const HARD: u64 = 1 << 32;
     pub(crate) const SOFT: u64 = 1;
+    /// Set while the region is switched off: no entry has it.
+    pub(crate) const OFF: u64 = 1 << 63;
+
+    pub(crate) fn is_off(self) -> bool {
+        self.0 & Self::OFF != 0
+    }
 
     fn hard(self) -> u64 {
         self.0 >> 32
@@ -77,6 +83,14 @@ impl Timing {
             wait_timeout: self.wait_timeout.or(region.wait_timeout),
             deadline: self.deadline.or(region.deadline),
         }
+    }
+
+    /// The same, with values of use where the function fails for at least as long.
+    pub(crate) fn or_longer(mut self, span: Duration) -> Self {
+        if !span.is_zero() {
+            self.stale_if_error = self.stale_if_error.max(Some(span));
+        }
+        self
     }
 
     pub(crate) fn deadline(&self) -> Nanos {

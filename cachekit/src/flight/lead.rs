@@ -44,7 +44,7 @@ impl Lead {
     pub(crate) fn queue(&mut self) {
         {
             let mut state = lock(&self.flight.state);
-            if state.leader == self.number {
+            if state.leader == self.number && matches!(state.phase, Phase::Computing) {
                 state.phase = Phase::Queued;
                 self.is_queued = true;
             }

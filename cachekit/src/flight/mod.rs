@@ -118,6 +118,8 @@ pub(crate) struct Arrival {
     pub(crate) limits: Limits,
     /// Whether the caller has nothing better to do than to wait.
     pub(crate) waits: bool,
+    /// Whether the caller computes rather than leave it to a renewal that has not begun.
+    pub(crate) takes_queued: bool,
 }
 
 /// How long a leader may hold the others up.
@@ -184,7 +186,7 @@ impl Flights {
         match state.phase {
             Phase::Computing => {}
             // What has not begun is not waited for.
-            Phase::Queued if !caller.waits && caller.now < state.until => return Some(Turn::Busy),
+            Phase::Queued if !caller.takes_queued && caller.now < state.until => return Some(Turn::Busy),
             Phase::Vacant | Phase::Queued => {
                 state.install(caller.now, &caller.limits);
                 return Some(Turn::Lead(self.lead(key, flight, state.leader)));

@@ -434,7 +434,7 @@ struct InThreads {
     kept: std::sync::Mutex<Vec<Kept>>,
 }
 
-struct Kept(#[expect(dead_code, reason = "it is kept for its drop")] Job);
+struct Kept(Job);
 
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -478,6 +478,64 @@ fn those_who_take_no_old_value_never_wait_for_a_renewal_that_has_not_begun() {
         assert_eq!(follower.join().unwrap(), 1);
         assert!(renewing.join().unwrap() <= 1);
         assert_eq!((subject.runs(), subject.stored(), subject.region.stats().disowned), (1, Some(1), 0));
+    });
+}
+
+/// Runs renewals, keeps them, drops them later, or refuses them, as it comes.
+#[derive(Debug, Default)]
+struct AsItComes(std::sync::Arc<InThreads>);
+
+impl Runner for AsItComes {
+    fn run(&self, job: Job) -> bool {
+        use shuttle::rand::Rng as _;
+        match shuttle::rand::thread_rng().gen_range(0..4) {
+            0 => self.0.run(job),
+            1 => {
+                self.0.kept.lock().unwrap().push(Kept(job));
+                true
+            }
+            2 => {
+                thread::spawn(move || drop(job));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn spawn(&self, _: Task) -> bool {
+        false
+    }
+}
+
+#[test]
+fn whatever_becomes_of_renewals_everyone_is_answered_and_nothing_is_left() {
+    explore(|| {
+        let threads = std::sync::Arc::new(InThreads::default());
+        let runner = AsItComes(std::sync::Arc::clone(&threads));
+        let subject = Subject::with(|region| region.stale_while_revalidate(TTL).max_disowned(1).runner(runner));
+        subject.region.set("k", &0_usize).unwrap();
+        subject.clock.advance(TTL);
+        let callers = [
+            spawn(&subject, Subject::call_renewing_in_background),
+            spawn(&subject, Subject::call_for_a_fresh_value),
+            spawn(&subject, Subject::call_renewing_in_background),
+        ];
+        meanwhile();
+        subject.clock.advance(DEADLINE);
+        let [_, fresh, _] = callers.map(|caller| caller.join().unwrap());
+        assert!(fresh > 0);
+        // Late, and not wanted any more, or just in time.
+        let kept = std::mem::take(&mut *threads.kept.lock().unwrap());
+        for Kept(job) in kept {
+            job();
+        }
+        let flights = &subject.region.core().flights;
+        // One past its deadline may still be at it.
+        while flights.is_computing(&subject.region.hand_key("k")) || flights.disowned_now() > 0 {
+            thread::yield_now();
+        }
+        assert!(subject.stored().is_some_and(|stored| stored > 0));
+        subject.assert_settled();
     });
 }
 

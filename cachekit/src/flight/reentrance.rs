@@ -40,7 +40,8 @@ pub(super) fn stores(flight: &Arc<Flight>) -> bool {
 }
 
 fn is_leading(flight: &Arc<Flight>, part: Part) -> bool {
-    LEADING.with(|stack| stack.borrow().contains(&(Arc::as_ptr(flight), part)))
+    // While a thread ends there is no stack any more, and then nobody leads.
+    LEADING.try_with(|stack| stack.borrow().contains(&(Arc::as_ptr(flight), part))).unwrap_or(false)
 }
 
 /// On the stack until dropped.
@@ -53,14 +54,14 @@ impl Leading {
     }
 
     fn enter(flight: &Arc<Flight>, part: Part) -> Self {
-        LEADING.with(|stack| stack.borrow_mut().push((Arc::as_ptr(flight), part)));
+        let _ = LEADING.try_with(|stack| stack.borrow_mut().push((Arc::as_ptr(flight), part)));
         Self
     }
 }
 
 impl Drop for Leading {
     fn drop(&mut self) {
-        LEADING.with(|stack| stack.borrow_mut().pop());
+        let _ = LEADING.try_with(|stack| stack.borrow_mut().pop());
     }
 }
 

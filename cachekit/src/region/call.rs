@@ -110,7 +110,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Stores a value in place of what is there or is being computed.
     pub(crate) fn set(&self, value: V) {
         let tags = self.core.tags.read(&self.tags);
-        let made = self.made(&value, self.core.epoch(), 0, tags).filter(|_| !self.core.is_off());
+        let made = self.made(&value, self.core.epoch(), 0, tags).filter(|made| !made.stamp.epoch.is_off());
         let Some(made) = made else {
             return self.invalidate();
         };
@@ -172,6 +172,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !self.options.stores {
             return None;
         }
+        if self.info.is_none() {
+            self.core.expect_by_hand(&self.policy.timing);
+        }
         let timing = self.core.timing(self.policy.timing);
         let own = self.options.ttl.or_else(|| self.policy.ttl_of.and_then(|ttl_of| ttl_of(value)));
         let ttl = own.map_or_else(|| self.core.ttl(self.policy.ttl), nanos);
@@ -180,12 +183,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         (ttl > 0).then(|| Made { stamp, tags, attention_from: stamp.attention_from(&timing) })
     }
 
-    /// Stores what was computed, if nothing has overtaken it.
-    pub(super) fn store(&self, lead: &mut Lead, value: &V, made: &Made) {
+    /// Stores what was computed, if nothing has overtaken it; whether it did.
+    pub(super) fn store(&self, lead: &mut Lead, value: &V, made: &Made) -> bool {
         // Asked again under the lock: who joined since the value was invalidated joined under it.
-        let stands = || self.core.epoch() == made.stamp.epoch && made.tags.stand();
+        let epoch = made.stamp.epoch;
+        let stands = || self.core.epoch() == epoch && !epoch.is_off() && made.tags.stand();
         if !stands() {
-            return;
+            return false;
         }
         self.core.expect(made);
         self.core.sweep(LOOKS);
@@ -207,10 +211,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 });
             }
         });
-        let Some(room) = self.room(commit == Commit::Declined) else { return };
+        let Some(room) = self.room(commit == Commit::Declined) else { return commit == Commit::Stored };
         self.near.pinned(&mut |table| {
             let mut added = None;
-            lead.commit(|| {
+            commit = lead.commit(|| {
                 if !stands() {
                     return false;
                 }
@@ -220,6 +224,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             });
             self.core.settle(room, added);
         });
+        commit == Commit::Stored
     }
 
     /// Room for a new entry, if one is needed.

@@ -21,9 +21,6 @@ use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
 use crate::tags::Tags;
 
-/// The bit of the epoch that no entry has: while it is set, every call goes to its function.
-const OFF: u64 = 1 << 63;
-
 pub(crate) struct Core {
     pub(crate) name: Box<str>,
     /// Moved by every invalidation of the region; the first thing that a hit reads.
@@ -41,6 +38,8 @@ pub(crate) struct Core {
     eviction: Eviction,
     /// Whether an entry was stored that will not be served for ever.
     has_mortals: AtomicBool,
+    /// How long past their ttl entries by hand may be of use, by what functions say that make their keys by a generator.
+    widest: AtomicU64,
     /// The tables by their number, with their functions; a hand-made region may go before they are looked at again.
     tables: RwLock<Vec<Attached>>,
     /// Runs background renewals where the settings name no runner.
@@ -65,6 +64,7 @@ impl Core {
             eviction: Eviction::new(settings.capacity),
             settings: ArcSwap::from_pointee(settings),
             has_mortals: AtomicBool::new(false),
+            widest: AtomicU64::new(0),
             tables: RwLock::new(Vec::new()),
             threads: Arc::default(),
         }
@@ -134,12 +134,8 @@ impl Core {
     }
 
     pub(crate) fn move_epoch(&self, by: u64) {
-        let moved = |epoch: u64| Some((epoch & OFF) | (epoch.wrapping_add(by) & !OFF));
+        let moved = |epoch: u64| Some((epoch & Epoch::OFF) | (epoch.wrapping_add(by) & !Epoch::OFF));
         self.epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, moved).expect("the epoch always moves");
-    }
-
-    pub(crate) fn is_off(&self) -> bool {
-        self.epoch.load(Ordering::Acquire) & OFF != 0
     }
 
     /// Until as many calls of `switch_on`, every call goes to its function.
@@ -147,7 +143,7 @@ impl Core {
     pub(crate) fn switch_off(&self) {
         let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
         *off += 1;
-        self.epoch.fetch_or(OFF, Ordering::AcqRel);
+        self.epoch.fetch_or(Epoch::OFF, Ordering::AcqRel);
     }
 
     #[cfg(any(test, feature = "testing"))]
@@ -155,7 +151,7 @@ impl Core {
         let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
         *off -= 1;
         if *off == 0 {
-            self.epoch.fetch_and(!OFF, Ordering::AcqRel);
+            self.epoch.fetch_and(!Epoch::OFF, Ordering::AcqRel);
         }
     }
 
@@ -196,6 +192,14 @@ impl Core {
         }
     }
 
+    /// Notes how long past its ttl an entry by hand may be of use.
+    pub(crate) fn expect_by_hand(&self, own: &Timing) {
+        let span = own.stale_if_error.max(own.stale_while_revalidate).map_or(0, nanos);
+        if span > self.widest.load(Ordering::Relaxed) {
+            self.widest.fetch_max(span, Ordering::Relaxed);
+        }
+    }
+
     /// Drops some of the entries that cannot be served any more: as many as it finds in `looks` looks.
     ///
     /// Whoever stores an entry looks at others too, so what is dead goes in time and nobody ever looks at all of them.
@@ -207,7 +211,10 @@ impl Core {
         for _ in 0..looks {
             let Some(candidate) = self.eviction.next_to_sweep() else { return };
             let Some((table, function)) = self.table_with_function(candidate.table) else { continue };
-            let timing = function.map_or(timing, |function| function.timing().or(timing));
+            let timing = match function {
+                Some(function) => function.timing().or(timing),
+                None => timing.or_longer(Duration::from_nanos(self.widest.load(Ordering::Relaxed))),
+            };
             let at = Circumstances { epoch, now, timing, random: 1.0 };
             table.sweep(candidate, &at, &mut || self.release(1));
         }

@@ -21,15 +21,20 @@ pub enum Invalidation {
     Soft,
 }
 
-/// Removes an entry.
+/// Removes an entry because somebody asked for it.
 pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
+    remove(core, near, key);
+    events::invalidated(&core.name, "entry");
+    core.counters.count(Event::Invalidation);
+}
+
+/// Removes an entry; what is being computed is not stored.
+pub(crate) fn remove(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
     let (mut removed, mut _failure) = (false, None);
     near.pinned_any(&mut |table| {
         (removed, _failure) = core.flights.overtake(key, || (table.remove(&key.arguments), core.failures.forget(key)));
     });
     core.release(usize::from(removed));
-    events::invalidated(&core.name, "entry");
-    core.counters.count(Event::Invalidation);
 }
 
 /// Marks an entry as expired.

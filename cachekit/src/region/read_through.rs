@@ -127,11 +127,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     fn step(&self, in_background: bool) -> Step<V> {
         let core = &self.core;
         loop {
-            if core.is_off() {
-                return Step::Bypass;
-            }
             // The epoch is read before anything else: what is found or computed counts only while it stands.
             let at = self.circumstances();
+            if at.epoch.is_off() {
+                return Step::Bypass;
+            }
             let found = self.near.read(&self.key.arguments, true);
             let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
             let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
@@ -151,7 +151,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 _ => {}
             }
             let waits = found.is_none() || matches!(verdict, Verdict::IfError | Verdict::Missing);
-            match self.elect(&at, waits, in_background) {
+            match self.elect(&at, verdict, waits, in_background) {
                 Turn::Lead(lead) => {
                     let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
                     if let Some(found) = found.filter(|_| renews) {
@@ -229,8 +229,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Some(self.served(found, fresh_or(Source::Stale, is_fresh)))
     }
 
-    fn elect(&self, at: &Circumstances, waits: bool, in_background: bool) -> Turn {
-        let caller = Arrival { epoch: at.epoch, now: at.now, limits: self.limits(at), waits };
+    fn elect(&self, at: &Circumstances, verdict: Verdict, waits: bool, in_background: bool) -> Turn {
+        // Such an old value is served beside a computation, and not for want of one.
+        let takes_queued = waits || verdict == Verdict::Stale;
+        let caller = Arrival { epoch: at.epoch, now: at.now, limits: self.limits(at), waits, takes_queued };
         let mut turn = Turn::Settled;
         let mut _leading = None;
         // Pinned around the election: no value is dropped while the flight's lock is held. When the pin goes, a drop may
@@ -270,14 +272,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !self.options.stores {
             return None;
         }
-        if self.core.is_off() {
-            // The entry would come back when the region is switched on.
-            self.invalidate();
-            return None;
-        }
         let at = self.circumstances();
         let until = at.now.saturating_add(at.timing.deadline());
         match self.core.flights.begin(&self.key, until, || self.core.epoch()) {
+            Turn::Lead(lead) if lead.epoch().is_off() => {
+                // The entry would come back when the region is switched on.
+                super::invalidation::remove(&self.core, self.near.any(), &self.key);
+                None
+            }
             Turn::Lead(lead) => Some(lead),
             _ => self.refuse_reentrance(),
         }

@@ -115,7 +115,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         // A clone that panics is told to those who wait as if the function had: each of them would clone too.
         let settled = judged.and_then(|(result, made)| {
             reentrance::caught(|| match result {
-                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made)),
+                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made.as_ref())),
                 Err(error) => self.failed(&mut lead, why, share, cost, tags, error),
             })
         });
@@ -130,17 +130,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         settled
     }
 
-    fn succeeded(&self, lead: &mut Lead, why: Why, cost: Nanos, value: V, made: Option<Made>) -> Served<V> {
-        let stamp = made.as_ref().map(|made| made.stamp);
-        if let Some(made) = made {
-            self.store(lead, &value, &made);
-        } else if matches!(why, Why::Ahead | Why::Background) {
+    fn succeeded(&self, lead: &mut Lead, why: Why, cost: Nanos, value: V, made: Option<&Made>) -> Served<V> {
+        let stamp = made.filter(|made| self.store(lead, &value, made)).map(|made| made.stamp);
+        let mut _failure = None;
+        match made {
+            // Stored, which forgets failures, or overtaken by something newer.
+            Some(_) => {}
             // The old value stays, and nobody asks for another one so soon.
-            self.cover(lead, why);
-        } else {
+            None if why == Why::Background => drop(self.cover(lead, why)),
             // It works again, whatever becomes of the value.
-            let mut _failure = None;
-            lead.note(|| _failure = self.core.failures.forget(&self.key));
+            None => lead.note(|| _failure = self.core.failures.forget(&self.key)),
         }
         lead.finish(|| Outcome::Value {
             value: Arc::new(value.clone()),
@@ -204,7 +203,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let retry_after = at.timing.retry_after.unwrap_or(RETRY_AFTER);
         let mut _gone = Vec::new();
         // What an invalidation or a new value has overtaken says nothing of the next attempt.
-        lead.note(|| _gone = self.core.failures.pause(&self.key, at.now, at.epoch, retry_after));
+        if at.epoch == lead.epoch() {
+            lead.note(|| _gone = self.core.failures.pause(&self.key, at.now, at.epoch, retry_after));
+        }
         Some(found.served(fresh_or(Source::StaleOnError, is_fresh)))
     }
 
