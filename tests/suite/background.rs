@@ -617,3 +617,21 @@ fn what_panics_while_a_renewal_is_prepared_is_a_failure_of_it() {
     }
     assert!(!handed_over::entry().is_computing());
 }
+
+#[test]
+fn past_its_ttl_a_value_is_not_served_for_the_sake_of_a_renewal_that_has_not_begun() {
+    regions! { static QUEUED = Region::builder("queued past the ttl").ttl(TTL); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = QUEUED, refresh_ahead = 0.5)]
+    fn load(id: u64) -> u64 {
+        id + RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+
+    let (clock, later) = set_up(&QUEUED);
+    assert_eq!(load(10), 10);
+    clock.advance(TTL / 2);
+    assert_eq!((load(10), later.len()), (10, 1));
+    clock.advance(TTL / 2);
+    assert_eq!(load::fetch(10).source(), Source::Computed);
+    assert_eq!((later.run_all(), load(10)), (1, 11), "the late one is not wanted any more");
+}

@@ -376,3 +376,17 @@ fn companions_of_a_function_without_region_say_so() {
         assert!(message.contains(part), "{part} is missing in: {message}");
     }
 }
+
+#[test]
+fn a_value_that_is_not_stored_has_no_time_left() {
+    regions! { static UNSTORED = Region::builder("unstored").ttl(Duration::from_secs(60)); }
+    #[cache_on_arguments(region = UNSTORED)]
+    fn load(id: u64) -> u64 {
+        load::invalidate(id).unwrap();
+        id
+    }
+
+    assert_eq!(load(1), 1);
+    let fetched = load::fetch(1);
+    assert_eq!((fetched.source(), fetched.ttl_left()), (Source::Computed, None));
+}

@@ -228,3 +228,36 @@ fn a_pause_that_begins_with_nothing_is_refused() {
     let error = Region::builder("r").retry_after(Duration::ZERO, SECOND).build().unwrap_err();
     assert!(error.is_settings() && error.to_string().contains("retry_after"), "{error}");
 }
+
+#[test]
+fn a_soft_invalidation_during_a_computation_that_fails_ends_the_pause_before_it_begins() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("soft meanwhile").ttl(TTL).stale_if_error(TTL * 100).clock(clock.clone()).build()?;
+    region.set("k", &1_u64)?;
+    clock.advance(TTL);
+    let fails = || {
+        region.invalidate(Invalidation::Soft).unwrap();
+        DOWN
+    };
+    assert_eq!(region.try_get_or_create("k", fails), Ok(1));
+    assert_eq!(region.try_get_or_create("k", || Ok::<_, &str>(2_u64)), Ok(2));
+    Ok(())
+}
+
+#[test]
+fn a_call_that_stores_nothing_and_succeeds_is_no_failure() {
+    regions! { static DUE = Region::builder("due").ttl(TTL).refresh_ahead(0.5).stale_if_error(TTL * 100); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = DUE)]
+    fn load(id: u64) -> u64 {
+        id + RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+
+    let clock = ManualClock::new();
+    DUE.reconfigure(|r| r.clock(clock.clone())).unwrap();
+    assert_eq!(load(10), 10);
+    clock.advance(TTL / 2);
+    assert_eq!(load::with(CallOptions::no_store, 10), 11);
+    clock.advance(TTL / 2);
+    assert_eq!(load(10), 12, "nobody pauses");
+}

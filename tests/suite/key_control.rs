@@ -1,3 +1,7 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cachekit::testing::ManualClock;
 use cachekit::{Error, Key, KeyContext, Region, cache_on_arguments, mangle, regions};
 
 regions! {
@@ -148,4 +152,23 @@ fn a_hand_key_equal_to_a_functions_key_text_is_that_entry() -> Result<(), Error>
     assert_eq!(load(5), 5);
     assert_eq!(Key::from(text), load::key(5));
     Ok(())
+}
+
+#[test]
+fn entries_of_generated_keys_are_kept_for_as_long_as_their_function_says() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    regions! { static KEPT = Region::builder("kept by generated keys").ttl(Duration::from_secs(10)); }
+    #[cache_on_arguments(region = KEPT, stale_if_error = "6h", key_generator = keywords)]
+    fn load(id: u64) -> Result<u64, &'static str> {
+        if FAILS.load(Ordering::SeqCst) { Err("down") } else { Ok(id) }
+    }
+
+    let clock = ManualClock::new();
+    KEPT.reconfigure(|r| r.clock(clock.clone())).unwrap();
+    assert_eq!(load(1), Ok(1));
+    clock.advance(Duration::from_secs(3_600));
+    FAILS.store(true, Ordering::SeqCst);
+    // Whoever stores looks whether others are of any use still.
+    (0..20_u64).for_each(|number| KEPT.set(format!("other {number}"), &number).unwrap());
+    assert_eq!(load(1), Ok(1));
 }

@@ -1,4 +1,6 @@
+use std::cell::RefCell;
 use std::panic::catch_unwind;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Waker};
@@ -131,4 +133,23 @@ async fn two_calls_joined_in_one_task_are_no_reentrance() {
     }
 
     assert_eq!(tokio::join!(slow(1), slow(1)), (1, 1));
+}
+
+#[test]
+fn a_call_that_is_dropped_while_its_thread_ends_ends_with_it() {
+    type Call = Pin<Box<dyn Future<Output = u64>>>;
+    thread_local! { static LAST: RefCell<Option<Call>> = const { RefCell::new(None) }; }
+
+    let region = Region::builder("ends with its thread").build().unwrap();
+    let of_the_thread = region.clone();
+    let thread = thread::spawn(move || {
+        // Registered before anything of the cache's, and so dropped after it.
+        LAST.with_borrow_mut(|last| *last = None);
+        let mut call: Call =
+            Box::pin(async move { of_the_thread.get_or_create_async("k", std::future::pending).await });
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        LAST.with_borrow_mut(|last| *last = Some(call));
+    });
+    thread.join().unwrap();
+    assert_eq!(region.get_or_create("k", || 2_u64), 2, "the key is free");
 }

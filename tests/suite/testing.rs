@@ -1,8 +1,9 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cachekit::testing::{ManualClock, clear, switch_off, waiting};
-use cachekit::{Clock, Error, Region, cache_on_arguments, regions};
+use cachekit::testing::{ManualClock, SwitchedOff, clear, switch_off, waiting};
+use cachekit::{CallOptions, Clock, Error, Region, cache_on_arguments, regions};
 
 regions! {
     static SWITCHED = Region::builder("switched");
@@ -45,4 +46,35 @@ fn a_manual_clock_stands_still_until_it_is_moved() {
 #[test]
 fn nobody_waits_for_a_key_that_nobody_computes() {
     assert_eq!(waiting(&SWITCHED, "k"), 0);
+}
+
+#[test]
+fn a_region_that_is_switched_off_in_the_middle_of_a_call_stores_nothing() -> Result<(), Error> {
+    static ARMED: AtomicBool = AtomicBool::new(false);
+    static OFF: Mutex<Option<SwitchedOff>> = Mutex::new(None);
+    regions! { static MIDWAY = Region::builder("midway").clock(SwitchesOff); }
+    #[derive(Debug)]
+    struct SwitchesOff;
+    impl Clock for SwitchesOff {
+        fn now(&self) -> Duration {
+            if ARMED.swap(false, Ordering::SeqCst) {
+                *OFF.lock().unwrap() = Some(switch_off(&MIDWAY));
+            }
+            Duration::ZERO
+        }
+    }
+    #[cache_on_arguments(region = MIDWAY)]
+    fn load(id: u64) -> u64 {
+        id
+    }
+
+    let calls: [fn() -> u64; 3] = [|| load(1), || load::refresh(1), || load::with(CallOptions::force_refresh, 1)];
+    for call in calls {
+        ARMED.store(true, Ordering::SeqCst);
+        assert_eq!(call(), 1);
+        assert_eq!((load::get(1)?, MIDWAY.stats().entries, MIDWAY.stats().invalidations), (None, 0, 0));
+        drop(OFF.lock().unwrap().take());
+        assert_eq!(load::get(1)?, None, "nothing comes back with the region");
+    }
+    Ok(())
 }
