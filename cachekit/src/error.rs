@@ -28,12 +28,19 @@ pub(crate) enum Kind {
     Type,
     Settings,
     Untagged,
+    Codec,
     Check,
 }
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Arc::new(Inner { kind, message: message.into() }))
+    }
+
+    /// A value cannot be written by a codec, or bytes cannot be read by it; for a [`Codec`](crate::Codec) of one's own.
+    #[must_use]
+    pub fn codec(reason: impl fmt::Display) -> Self {
+        Self::new(Kind::Codec, format!("the value cannot be written or read: {reason}"))
     }
 
     /// No linked crate declares a region of that name.
@@ -64,6 +71,12 @@ impl Error {
     #[must_use]
     pub fn is_untagged(&self) -> bool {
         self.0.kind == Kind::Untagged
+    }
+
+    /// A codec cannot write a value, or read it.
+    #[must_use]
+    pub fn is_codec(&self) -> bool {
+        self.0.kind == Kind::Codec
     }
 
     /// [`check`](crate::check) found something; the message lists all of it.

@@ -106,27 +106,32 @@ impl Timing {
     }
 
     /// What is said that makes no sense, with what to write.
-    pub(crate) fn fault(&self) -> Option<String> {
+    pub(crate) fn faults(&self) -> Vec<String> {
         let fraction = |name: &str, value: f64, from: &str| format!("`{name}` is {value}: write a number {from}");
-        match (self.refresh_ahead, self.jitter, self.retry_after) {
-            (Some(RefreshAhead::Fraction(of)), ..) if !(of > 0.0 && of < 1.0) => {
+        let refresh_ahead = match self.refresh_ahead {
+            Some(RefreshAhead::Fraction(of)) if !(of > 0.0 && of < 1.0) => {
                 Some(fraction("refresh_ahead", of, "between 0 and 1"))
             }
-            (Some(RefreshAhead::XFetch(beta)), ..) if !(beta > 0.0 && beta.is_finite()) => {
+            Some(RefreshAhead::XFetch(beta)) if !(beta > 0.0 && beta.is_finite()) => {
                 Some(format!("the factor of `RefreshAhead::XFetch` is {beta}: write a positive number, usually 1"))
             }
-            (_, Some(jitter), _) if !(0.0..=1.0).contains(&jitter) => Some(fraction("jitter", jitter, "from 0 to 1")),
-            (.., Some((first, longest))) if first > longest => Some(format!(
-                "`retry_after` begins with {first:?}, which is longer than its longest pause, {longest:?}"
-            )),
-            (.., Some((first, _))) if first.is_zero() => {
-                Some("`retry_after` begins with 0, so that everyone would try: write for example 1 s".to_owned())
-            }
-            _ if self.deadline == Some(Duration::ZERO) => Some(
-                "`deadline` is 0, so that nobody would ever wait: write a longer one, or `wait_timeout`".to_owned(),
-            ),
             _ => None,
-        }
+        };
+        let jitter = self.jitter.filter(|jitter| !(0.0..=1.0).contains(jitter));
+        let retry_after = self.retry_after.and_then(|(first, longest)| {
+            if first.is_zero() {
+                Some("`retry_after` begins with 0, so that everyone would try: write for example 1 s".to_owned())
+            } else {
+                (first > longest).then(|| {
+                    format!("`retry_after` begins with {first:?}, which is longer than its longest pause, {longest:?}")
+                })
+            }
+        });
+        let deadline = (self.deadline == Some(Duration::ZERO)).then(|| {
+            "`deadline` is 0, so that nobody would ever wait: write a longer one, or `wait_timeout`".to_owned()
+        });
+        let jitter = jitter.map(|jitter| fraction("jitter", jitter, "from 0 to 1"));
+        [refresh_ahead, jitter, retry_after, deadline].into_iter().flatten().collect()
     }
 }
 

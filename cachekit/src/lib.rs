@@ -9,6 +9,7 @@
 #[allow(missing_docs, clippy::needless_pass_by_value)]
 pub mod __private;
 mod clock;
+pub mod codec;
 mod companion;
 mod entry;
 mod error;
@@ -20,6 +21,7 @@ mod info;
 mod key;
 mod near;
 mod options;
+pub mod record;
 mod region;
 mod tags;
 #[cfg(any(test, feature = "testing"))]
@@ -29,6 +31,7 @@ pub mod testing;
 pub use cachekit_macros::{KeyPart, cache_on_arguments};
 
 pub use self::clock::{Alarm, Clock};
+pub use self::codec::Codec;
 pub use self::companion::{CachedFn, Storable, Value};
 pub use self::entry::{AsyncEntry, Entry, Peek};
 pub use self::error::Error;
@@ -40,5 +43,6 @@ pub use self::key::part::KeyPart;
 pub use self::key::writer::KeyWriter;
 pub use self::key::{Key, mangle};
 pub use self::options::CallOptions;
+pub use self::record::Record;
 pub use self::region::registry::{StaticRegion, check, region, regions};
 pub use self::region::{Invalidation, Job, Region, RegionBuilder, Runner, Stats, Task, Threads};

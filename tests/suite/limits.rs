@@ -413,3 +413,50 @@ fn limits_that_make_no_sense_are_refused() {
     let error = Region::builder("r").deadline(Duration::ZERO).build().unwrap_err();
     assert!(error.is_settings() && error.to_string().contains("deadline"), "{error}");
 }
+
+#[test]
+fn a_clone_that_panics_past_the_deadline_leaves_nobody_waiting_for_what_hangs() {
+    regions! { static BRITTLE = Region::builder("brittle").deadline(SECOND); }
+    static CLONES_LEFT: AtomicU64 = AtomicU64::new(u64::MAX);
+    #[derive(Debug)]
+    struct Brittle(u64);
+    impl Clone for Brittle {
+        fn clone(&self) -> Self {
+            let left = CLONES_LEFT.load(Ordering::SeqCst);
+            assert!(left > 0, "no clone is left");
+            CLONES_LEFT.store(left - 1, Ordering::SeqCst);
+            Self(self.0)
+        }
+    }
+    #[cache_on_arguments(region = BRITTLE, in_memory, skip(begun, gate))]
+    fn load(id: u64, begun: Gate, gate: Gate) -> Brittle {
+        begun.open();
+        gate.wait();
+        Brittle(id)
+    }
+
+    let clock = ManualClock::new();
+    BRITTLE.configure(|r| r.clock(clock.clone())).unwrap();
+    let gates: [Gate; 4] = Default::default();
+    let [begun, gate, begun_too, gate_too] = &gates;
+    thread::scope(|scope| {
+        let call = |begun: &Gate, gate: &Gate| {
+            let (begun, gate) = (begun.clone(), gate.clone());
+            scope.spawn(move || load(1, begun, gate))
+        };
+        let late = call(begun, gate);
+        begun.wait();
+        clock.advance(SECOND);
+        let hangs = call(begun_too, gate_too);
+        begun_too.wait();
+        let waits = call(begun_too, gate_too);
+        until("somebody waits", || waiting(&BRITTLE, load::key(1)) == 1);
+        // One for the store, none for those who wait.
+        CLONES_LEFT.store(1, Ordering::SeqCst);
+        gate.open();
+        assert!(late.join().is_err() && waits.join().is_err());
+        CLONES_LEFT.store(u64::MAX, Ordering::SeqCst);
+        gate_too.open();
+        assert_eq!(hangs.join().unwrap().0, 1);
+    });
+}

@@ -40,7 +40,7 @@ fn lint() -> bool {
 }
 
 fn features() -> bool {
-    ["", "testing", "tokio", "tracing", "uuid", "chrono", "full"].iter().all(|feature| {
+    ["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"].iter().all(|feature| {
         cargo(&["check", "--quiet", "--package", "cachekit", "--no-default-features", "--features", feature])
     })
 }

@@ -1,10 +1,11 @@
 //! The one who computes: what it may store, and how it leaves its flight.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::sync::{Change, lock};
-use super::{ASIDE, Flight, FlightKey, Flights, Outcome, Phase, State};
+use super::{ASIDE, Flight, FlightKey, Flights, Outcome, Phase, State, reentrance};
 use crate::clock::Nanos;
 use crate::freshness::Epoch;
 use crate::tags::Tagged;
@@ -124,7 +125,7 @@ impl Lead {
         }
         // Nobody joins any more, so zero stays zero.
         let waited_for = lock(&self.flight.state).followers > 0;
-        let mut phase = waited_for.then(|| Phase::Done(outcome()));
+        let mut phase = waited_for.then(|| Phase::Done(self.told(outcome)));
         self.step_down(|state, _| {
             if let Some(phase) = &mut phase {
                 std::mem::swap(&mut state.phase, phase);
@@ -133,6 +134,20 @@ impl Lead {
         if waited_for {
             self.flight.changed.notify(usize::MAX);
         }
+    }
+
+    /// What those who wait are told: a clone that panics is known to whoever caused it, and to them too where nobody else
+    /// would tell them anything.
+    fn told(&self, outcome: impl FnOnce() -> Outcome) -> Outcome {
+        let told = reentrance::caught(outcome);
+        told.unwrap_or_else(|payload| {
+            if self.is_aside() {
+                let panicked = Outcome::Panicked(reentrance::message(&payload).into());
+                let _old = std::mem::replace(&mut lock(&self.flight.state).phase, Phase::Done(panicked));
+                self.flight.changed.notify(usize::MAX);
+            }
+            resume_unwind(payload)
+        })
     }
 
     /// The computation failed and its error cannot be shared: one follower tries, and when that fails too, all of them

@@ -270,12 +270,13 @@ impl RegionBuilder {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
+        let timing = self.settings.timing.faults();
         let fault = if self.name.is_empty() {
             "the name of a region is empty: write `Region::builder(\"a name\")`".to_owned()
         } else if self.settings.capacity == 0 {
             format!("the capacity of region `{}` is 0: write `.capacity(1)` or more", self.name)
-        } else if let Some(fault) = self.settings.timing.fault() {
-            format!("in region `{}` {fault}", self.name)
+        } else if !timing.is_empty() {
+            format!("in region `{}` {}", self.name, timing.join("; "))
         } else {
             return Ok(());
         };

@@ -208,8 +208,8 @@ pub fn check() -> Result<(), Error> {
     for annotated in inventory::iter::<Annotated> {
         let info = (annotated.info)();
         let (file, line) = info.place();
-        let fault = info.timing().fault();
-        faults.extend(fault.map(|fault| format!("{file}:{line}: `{}`: {fault}", info.path())));
+        let senseless = info.timing().faults().into_iter();
+        faults.extend(senseless.map(|fault| format!("{file}:{line}: `{}`: {fault}", info.path())));
         if let Ok(region) = info.region() {
             let misfits = function_misfits(info, region).into_iter();
             faults.extend(misfits.map(|misfit| format!("{file}:{line}: `{}`: {misfit}", info.path())));
