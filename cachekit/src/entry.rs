@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::clock::{NEVER, Nanos};
 use crate::companion::Value;
 use crate::error::Error;
-use crate::freshness::Verdict;
 use crate::key::Key;
 use crate::region::call::Call;
 
@@ -196,7 +195,7 @@ impl<V: Value> Peek<V> {
     fn of(call: &Call<V>) -> Option<Self> {
         let (found, verdict, now) = call.peek()?;
         let span = |from: Nanos, to: Nanos| Duration::from_nanos(to.saturating_sub(from));
-        let fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+        let fresh = verdict.is_fresh();
         Some(Self {
             age: span(found.stamp.created, now),
             ttl_left: if fresh {

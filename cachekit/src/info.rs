@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::freshness::{RefreshAhead, Timing, Ttl};
 use crate::key::generator::KeyContext;
 use crate::key::{Key, function_text};
 use crate::region::Region;
 use crate::region::core::Core;
 use crate::region::runner::DRIVES_TASKS;
+use crate::timing::{RefreshAhead, Timing, Ttl};
 
 /// How an attribute names its region.
 #[derive(Clone, Copy, Debug)]

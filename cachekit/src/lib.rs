@@ -27,6 +27,7 @@ mod tags;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod timing;
 
 pub use cachekit_macros::{KeyPart, cache_on_arguments};
 
@@ -36,7 +37,6 @@ pub use self::companion::{CachedFn, Storable, Value};
 pub use self::entry::{AsyncEntry, Entry, Peek};
 pub use self::error::Error;
 pub use self::fetched::{Fetched, Source};
-pub use self::freshness::RefreshAhead;
 pub use self::info::FnInfo;
 pub use self::key::generator::KeyContext;
 pub use self::key::part::KeyPart;
@@ -46,3 +46,4 @@ pub use self::options::CallOptions;
 pub use self::record::Record;
 pub use self::region::registry::{StaticRegion, check, region, regions};
 pub use self::region::{Invalidation, Job, Region, RegionBuilder, Runner, Stats, Task, Threads};
+pub use self::timing::RefreshAhead;

@@ -10,8 +10,8 @@ use super::runner::Runner;
 use super::runner::Threads;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
-use crate::freshness::{RefreshAhead, Timing};
 use crate::key::generator::KeyContext;
+use crate::timing::{RefreshAhead, Timing};
 
 /// Entries that a region holds where nothing else is said.
 pub(crate) const DEFAULT_CAPACITY: usize = 10_000;

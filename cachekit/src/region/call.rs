@@ -12,13 +12,14 @@ use super::stats::Event;
 use crate::clock::{Nanos, nanos};
 use crate::events::Subject;
 use crate::flight::{Commit, FlightKey, Lead};
-use crate::freshness::{Circumstances, Epoch, Stamp, Timing, Verdict};
+use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::info::FnInfo;
 use crate::key::Key;
 use crate::near::eviction::Room;
 use crate::near::{Found, Made, Near};
 use crate::options::CallOptions;
 use crate::tags::{TagNames, Tagged};
+use crate::timing::Timing;
 
 /// What a function says about its values.
 pub(crate) struct Policy<V> {
@@ -94,7 +95,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The value, if it is fresh.
     pub(crate) fn get(&self) -> Option<V> {
         let found = self.near.read(&self.key.arguments, true);
-        let fresh = found.filter(|found| matches!(found.judge(&self.circumstances()), Verdict::Fresh | Verdict::Ahead));
+        let fresh = found.filter(|found| found.judge(&self.circumstances()).is_fresh());
         self.core.counters.count(if fresh.is_some() { Event::Hit } else { Event::Miss });
         fresh.map(|found| found.value)
     }

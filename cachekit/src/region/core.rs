@@ -15,11 +15,12 @@ use super::stats::{Counters, Event, Stats};
 use crate::clock::{Clock, NEVER, Nanos, System, coarse, nanos};
 use crate::events;
 use crate::flight::Flights;
-use crate::freshness::{Circumstances, Epoch, Timing};
+use crate::freshness::{Circumstances, Epoch};
 use crate::info::FnInfo;
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
 use crate::tags::Tags;
+use crate::timing::Timing;
 
 pub(crate) struct Core {
     pub(crate) name: Box<str>,

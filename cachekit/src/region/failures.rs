@@ -14,9 +14,6 @@ use crate::flight::{FlightKey, Shared};
 use crate::freshness::Epoch;
 use crate::tags::Tagged;
 
-/// The pause after the first failure, and the longest, where nothing else is said.
-pub(crate) const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
-
 /// The fewest keys after which those that are long over are cleaned up.
 const CROWDED: usize = 1_024;
 

@@ -34,7 +34,6 @@ use self::work::Work;
 use crate::companion::{Storable, Value};
 use crate::error::{Error, Kind};
 use crate::flight::FlightKey;
-use crate::freshness::Verdict;
 use crate::info::FnInfo;
 use crate::key::{Form, Key, region_text};
 use crate::near::{AnyNear, Near};
@@ -411,7 +410,7 @@ impl Region {
             return Ok(());
         }
         let Some(found) = self.0.hand.read(&call.key.arguments, false) else { return Ok(()) };
-        let readable = matches!(found.judge(&call.circumstances()), Verdict::Fresh | Verdict::Ahead);
+        let readable = found.judge(&call.circumstances()).is_fresh();
         if readable && !found.value.is::<T>() {
             return Err(mismatch::<T>(&call.key(), found.value.type_name));
         }

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::panic::resume_unwind;
 
 use super::call::Call;
-use super::failures::{RETRY_AFTER, StandIn, Wants};
+use super::failures::{StandIn, Wants};
 use super::settle::{Settled, Why};
 use super::share::Share;
 use super::stats::Event;
@@ -134,7 +134,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
             let found = self.near.read(&self.key.arguments, true);
             let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
-            let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+            let is_fresh = verdict.is_fresh();
             let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
                 Some(found) if verdict == Verdict::Fresh => return Step::Serve(self.served(found, Source::Fresh)),
                 found => found,
@@ -185,8 +185,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             Verdict::Revalidate | Verdict::Stale | Verdict::IfError => self.options.takes_stale,
         });
         let Some((stamp, verdict)) = servable else { return Wants { old_value: false, error: true } };
-        let is_served =
-            matches!(verdict, Verdict::Fresh | Verdict::Ahead) || verdict == Verdict::Revalidate && in_background;
+        let is_served = verdict.is_fresh() || verdict == Verdict::Revalidate && in_background;
         Wants { old_value: stamp.covers_failure(verdict, at, in_background), error: !is_served }
     }
 
@@ -220,7 +219,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         events::renewing(self.subject(&|| self.key()), is_started);
         if started.is_err() {
             let at = self.circumstances();
-            drop(self.core.failures.pause(&self.key, at.now, at.epoch, at.timing.retry_after.unwrap_or(RETRY_AFTER)));
+            drop(self.core.failures.pause(&self.key, at.now, at.epoch, at.timing.retry_after()));
             let _ = reentrance::caught(|| drop(started));
         } else if !is_started && !is_fresh && self.circumstances().now < found.stamp.fresh_until() {
             // Expired or invalidated within its ttl, or without one: no span ends that by itself.
@@ -323,7 +322,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     fn instead_of_computing(&self, takes_stale: bool) -> Option<Served<V>> {
         let found = self.near.read(&self.key.arguments, true)?;
         let verdict = found.judge(&self.circumstances());
-        let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+        let is_fresh = verdict.is_fresh();
         (is_fresh || verdict != Verdict::Missing && takes_stale)
             .then(|| found.served(fresh_or(Source::Stale, is_fresh)))
     }

@@ -13,8 +13,8 @@ use super::core::Core;
 use super::{Region, RegionBuilder};
 use crate::companion::Annotated;
 use crate::error::{Error, Kind};
-use crate::freshness::Ttl;
 use crate::info::FnInfo;
+use crate::timing::Ttl;
 
 /// A region declared with [`regions!`](crate::regions!); everywhere it stands for its [`Region`].
 ///

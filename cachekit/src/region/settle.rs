@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Call;
-use super::failures::{RETRY_AFTER, Remembered};
+use super::failures::Remembered;
 use super::read_through::fresh_or;
 use super::share::Share;
 use super::stats::Event;
@@ -14,7 +14,6 @@ use crate::clock::{Nanos, nanos};
 use crate::events;
 use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, Shared, reentrance};
-use crate::freshness::Verdict;
 use crate::near::Made;
 use crate::tags::Tagged;
 
@@ -196,11 +195,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let at = self.circumstances();
         let found = self.near.read(&self.key.arguments, true)?;
         let verdict = found.judge(&at);
-        let is_fresh = matches!(verdict, Verdict::Fresh | Verdict::Ahead);
+        let is_fresh = verdict.is_fresh();
         let in_background = why == Why::Background;
         let is_renewal = why == Why::Ahead || in_background;
         (found.stamp.covers_failure(verdict, &at, in_background) || is_fresh && is_renewal).then_some(())?;
-        let retry_after = at.timing.retry_after.unwrap_or(RETRY_AFTER);
+        let retry_after = at.timing.retry_after();
         let mut _gone = Vec::new();
         // What an invalidation or a new value has overtaken says nothing of the next attempt.
         if at.epoch == lead.epoch() {

@@ -24,7 +24,7 @@ pub struct Work<V, E, A, B, D> {
     args: A,
     body: B,
     tags: Option<fn(&A) -> TagNames>,
-    pub(super) renewal: Option<Renewal<V, E, A, D>>,
+    renewal: Option<Renewal<V, E, A, D>>,
 }
 
 /// How a call is renewed in the background.
