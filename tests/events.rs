@@ -1,11 +1,12 @@
 //! What is told to subscribers of `tracing`, in a process of its own.
 
 use std::fmt::{Debug, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachekit::testing::ManualClock;
-use cachekit::{Invalidation, Region, cache_on_arguments, regions};
+use cachekit::{Invalidation, Job, Region, Runner, Task, cache_on_arguments, regions};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -101,4 +102,49 @@ fn what_happens_is_told_with_region_and_function_and_the_key_at_trace_only() {
         region.get_or_create("b", || 1_u8);
     });
     assert_eq!(evicting.iter().filter(|event| event.contains("evicted")).count(), 1, "{evicting:#?}");
+
+    renewals_are_told_too();
+}
+
+/// Renews while the caller waits, where its listener hears it.
+#[derive(Debug)]
+struct AtOnce;
+
+impl Runner for AtOnce {
+    fn run(&self, job: Job) -> bool {
+        job();
+        true
+    }
+
+    fn spawn(&self, _: Task) -> bool {
+        false
+    }
+}
+
+fn renewals_are_told_too() {
+    regions! { static RENEWED = Region::builder("renewed").runner(AtOnce).clock(ManualClock::new()); }
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    #[cache_on_arguments(region = RENEWED, background, tags = ["numbers"])]
+    fn load(id: u64) -> Result<u64, &'static str> {
+        match RUNS.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(id),
+            1 => Err("down"),
+            _ => std::panic::resume_unwind(Box::new("broken")),
+        }
+    }
+
+    let heard = listen(Level::DEBUG, || {
+        load(1).unwrap();
+        for _ in 0..2 {
+            load::expire(1).unwrap();
+            assert_eq!(load(1), Ok(1), "the old value stays");
+        }
+        RENEWED.invalidate_tag("numbers").unwrap();
+    });
+    assert_eq!(RENEWED.stats().creation_failures, 2);
+    let of = r#"region="renewed" function="load""#;
+    let count = |what: &str| heard.iter().filter(|event| event.starts_with(what)).count();
+    assert_eq!(count(&format!("WARN message=creation failed {of} took=0ns covered=true")), 2, "{heard:#?}");
+    assert_eq!(count(&format!("DEBUG message=renewal in the background {of} started=true")), 2, "{heard:#?}");
+    assert_eq!(count(r#"DEBUG message=invalidated region="renewed" how="tag""#), 1, "{heard:#?}");
 }
