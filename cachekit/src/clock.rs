@@ -5,8 +5,10 @@
 //! no invalidation depends on them.
 
 use std::fmt;
-use std::task::{Context, Waker};
-use std::time::Duration;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_timer::Delay;
 
@@ -35,6 +37,11 @@ use futures_timer::Delay;
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time since a fixed origin; never less than it was.
     fn now(&self) -> Duration;
+
+    /// The time since the beginning of 1970, which says in a shared backend how old a value is; provided by the system's.
+    fn unix_time(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
 
     /// What tells the clock from others: of two clocks with equal ids, which show the same time, values that were stored by
     /// the one may be read by the other. `None`, as provided, is no other's.
@@ -65,7 +72,7 @@ impl Alarm {
     pub fn after(span: Duration, waker: &Waker) -> Self {
         // The clock that is asked may tick coarsely: behind its next tick it will have moved.
         let mut delay = Delay::new(span.max(TICK));
-        if std::future::Future::poll(std::pin::Pin::new(&mut delay), &mut Context::from_waker(waker)).is_ready() {
+        if Future::poll(std::pin::Pin::new(&mut delay), &mut Context::from_waker(waker)).is_ready() {
             waker.wake_by_ref();
         }
         Self::new(delay)
@@ -75,6 +82,33 @@ impl Alarm {
 impl fmt::Debug for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Alarm")
+    }
+}
+
+/// Waits until the clock shows `at`.
+pub(crate) async fn sleep_until(clock: &dyn Clock, at: Duration) {
+    let mut _alarm = None;
+    poll_fn(|context| {
+        if clock.now() >= at {
+            return Poll::Ready(());
+        }
+        // Set anew at each poll, since the waker may be another one.
+        _alarm = Some(clock.wake_at(at, context.waker()));
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Parks the thread until the future is ready.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let (parker, unparker) = parking::pair();
+    let waker = Waker::from(unparker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => parker.park(),
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub(crate) enum Kind {
     Settings,
     Untagged,
     Codec,
+    Backend,
+    Timeout,
+    Refused,
     Check,
 }
 
@@ -41,6 +44,26 @@ impl Error {
     #[must_use]
     pub fn codec(reason: impl fmt::Display) -> Self {
         Self::new(Kind::Codec, format!("the value cannot be written or read: {reason}"))
+    }
+
+    /// A backend cannot be reached, or cannot do what it was asked for just now; for a [`Backend`](crate::Backend) of one's
+    /// own.
+    #[must_use]
+    pub fn backend(reason: impl fmt::Display) -> Self {
+        Self::new(Kind::Backend, format!("the backend failed: {reason}"))
+    }
+
+    /// A backend did not answer within its time limit.
+    #[must_use]
+    pub fn timeout(reason: impl fmt::Display) -> Self {
+        Self::new(Kind::Timeout, format!("the backend did not answer in time: {reason}"))
+    }
+
+    /// A backend can never do what it was asked for, as it is set up: a wrong password, an address that is none.
+    /// [`check`](crate::check) tells it.
+    #[must_use]
+    pub fn refused(reason: impl fmt::Display) -> Self {
+        Self::new(Kind::Refused, format!("the backend cannot be used: {reason}"))
     }
 
     /// No linked crate declares a region of that name.
@@ -77,6 +100,24 @@ impl Error {
     #[must_use]
     pub fn is_codec(&self) -> bool {
         self.0.kind == Kind::Codec
+    }
+
+    /// The backend failed, did not answer in time, or cannot be used at all.
+    #[must_use]
+    pub fn is_backend(&self) -> bool {
+        matches!(self.0.kind, Kind::Backend | Kind::Timeout | Kind::Refused)
+    }
+
+    /// The backend did not answer in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// The backend can never be used as it is set up.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == Kind::Refused
     }
 
     /// [`check`](crate::check) found something; the message lists all of it.

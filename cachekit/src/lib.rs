@@ -8,6 +8,7 @@
 // Generated code hands over what it has made, and needs no documentation.
 #[allow(missing_docs, clippy::needless_pass_by_value)]
 pub mod __private;
+pub mod backend;
 mod clock;
 pub mod codec;
 mod companion;
@@ -31,6 +32,7 @@ mod timing;
 
 pub use cachekit_macros::{KeyPart, cache_on_arguments};
 
+pub use self::backend::{Backend, Proxy};
 pub use self::clock::{Alarm, Clock};
 pub use self::codec::Codec;
 pub use self::companion::{CachedFn, Storable, Value};
@@ -45,5 +47,7 @@ pub use self::key::{Key, mangle};
 pub use self::options::CallOptions;
 pub use self::record::Record;
 pub use self::region::registry::{StaticRegion, check, region, regions};
-pub use self::region::{Invalidation, Job, Region, RegionBuilder, Runner, Stats, Task, Threads};
+pub use self::region::{
+    Breaker, Invalidation, Job, OnBackendError, Region, RegionBuilder, Runner, Stats, Task, Threads,
+};
 pub use self::timing::RefreshAhead;

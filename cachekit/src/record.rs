@@ -16,8 +16,8 @@ pub const EXPIRED_AT: usize = 3;
 
 const MAGIC: [u8; 2] = *b"ck";
 const VERSION: u8 = 1;
-/// Magic, version, expired, checksum, length of the envelope.
-const HEAD: usize = 4 + 4 + 4;
+/// How many bytes tell one record from another under the same key: magic, version, expired, checksum, length of the envelope.
+pub const HEAD: usize = 4 + 4 + 4;
 
 /// A point in time in milliseconds since the beginning of 1970; [`NEVER`] is later than all others.
 pub type UnixMillis = u64;
@@ -146,6 +146,16 @@ impl Record {
     #[must_use]
     pub fn value(&self) -> &[u8] {
         &self.bytes[self.value_at..]
+    }
+
+    /// The record with another value in place of its own, as a proxy that compresses or encrypts makes it.
+    ///
+    /// # Errors
+    ///
+    /// If `change` fails.
+    pub fn map<E>(self, change: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<Self, E> {
+        let value = change(self.value())?;
+        Ok(Self::new(self.envelope, &value))
     }
 
     /// Envelope and value as a backend keeps them.

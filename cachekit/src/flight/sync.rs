@@ -16,14 +16,12 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(not(test))]
 mod real {
-    use std::future::Future;
     use std::hash::Hash;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
 
     pub(in crate::flight) use std::sync::{Mutex, MutexGuard};
     pub(in crate::flight) use std::thread_local;
 
+    pub(in crate::flight) use crate::clock::block_on;
     use dashmap::DashMap;
     use dashmap::mapref::entry::Entry;
     pub(in crate::flight) use event_listener::Event;
@@ -62,19 +60,6 @@ mod real {
     }
 
     use super::Change;
-
-    /// Parks the thread until the future is ready.
-    pub(in crate::flight) fn block_on<F: Future>(future: F) -> F::Output {
-        let (parker, unparker) = parking::pair();
-        let waker = Waker::from(unparker);
-        let mut future = pin!(future);
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(output) => return output,
-                Poll::Pending => parker.park(),
-            }
-        }
-    }
 }
 
 /// What becomes of an entry of a [`Map`].

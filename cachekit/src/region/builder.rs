@@ -8,7 +8,9 @@ use super::Region;
 use super::runner::Runner;
 #[cfg(doc)]
 use super::runner::Threads;
+use crate::backend::{Backend, IntoBackend, Proxy};
 use crate::clock::Clock;
+use crate::codec::{Codec, MessagePack};
 use crate::error::{Error, Kind};
 use crate::key::generator::KeyContext;
 use crate::timing::{RefreshAhead, Timing};
@@ -34,6 +36,100 @@ pub(crate) struct Settings {
     pub(crate) key_prefix: Box<str>,
     pub(crate) key_mangler: Option<Mangler>,
     pub(crate) key_generator: Option<Generator>,
+    pub(crate) remote: RemoteSettings,
+}
+
+/// What is set for the backend of a region.
+#[derive(Clone, Debug)]
+pub(crate) struct RemoteSettings {
+    pub(crate) backend: Option<Arc<dyn Backend>>,
+    pub(crate) codec: Arc<dyn Codec>,
+    pub(crate) near: Option<Duration>,
+    pub(crate) lock: bool,
+    pub(crate) lease: Duration,
+    pub(crate) on_error: OnBackendError,
+    pub(crate) read_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) breaker: Breaker,
+}
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        Self {
+            backend: None,
+            codec: Arc::new(MessagePack),
+            near: None,
+            lock: true,
+            lease: Duration::from_secs(10),
+            on_error: OnBackendError::Degrade,
+            read_timeout: Duration::from_millis(100),
+            write_timeout: Duration::from_millis(250),
+            breaker: Breaker::new(),
+        }
+    }
+}
+
+/// What becomes of an error of the backend while a value is looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnBackendError {
+    /// The look-up goes on without the backend: the function answers, and its value is kept in this process for a while.
+    #[default]
+    Degrade,
+    /// Whoever asked by a method that returns [`Error`] is told.
+    Propagate,
+}
+
+/// When a region stops to ask a backend that fails, and when it tries again.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachekit::{Breaker, Region};
+///
+/// let breaker = Breaker::new().failures(10).pause(Duration::from_secs(5));
+/// let region = Region::builder("patient").breaker(breaker).build()?;
+/// # Ok::<(), cachekit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a breaker does nothing until a region has it"]
+pub struct Breaker {
+    pub(crate) failures: u32,
+    pub(crate) pause: Duration,
+    pub(crate) near: Duration,
+}
+
+impl Breaker {
+    /// The default: open after 5 failures in a row, a try every second, values kept in the process for 10 s meanwhile.
+    pub const fn new() -> Self {
+        Self { failures: 5, pause: Duration::from_secs(1), near: Duration::from_secs(10) }
+    }
+
+    /// How many failures in a row, time-outs among them, open it. Default: 5.
+    pub const fn failures(mut self, failures: u32) -> Self {
+        self.failures = failures;
+        self
+    }
+
+    /// How long the backend is left alone before somebody tries whether it works again, in the background. Default: 1 s.
+    pub const fn pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// How long at most a value that was computed during an outage is kept in this process. Default: 10 s.
+    ///
+    /// Zero keeps none: each call then goes to the function. All of them go when the backend works again.
+    pub const fn near(mut self, ttl: Duration) -> Self {
+        self.near = ttl;
+        self
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Settings {
@@ -49,6 +145,7 @@ impl Settings {
             key_prefix: "".into(),
             key_mangler: None,
             key_generator: None,
+            remote: RemoteSettings::default(),
         }
     }
 
@@ -258,6 +355,83 @@ impl RegionBuilder {
         self
     }
 
+    /// Where values are kept beside this process. Default: nowhere.
+    ///
+    /// Calls then read the backend each time, unless [`near`](Self::near) keeps values in this process too; those of one
+    /// process that ask for a key at once share one read. It replaces the backend that was set before, and its proxies.
+    pub fn backend(mut self, backend: impl IntoBackend) -> Self {
+        self.settings.remote.backend = Some(backend.into_backend());
+        self
+    }
+
+    /// Puts a proxy before the backend; the last is outermost.
+    ///
+    /// # Panics
+    ///
+    /// If there is no backend yet: write `.backend(…)` before `.wrap(…)`.
+    pub fn wrap(mut self, proxy: impl Proxy) -> Self {
+        let backend = self.settings.remote.backend.take();
+        let backend = backend.expect("there is no backend to wrap yet: write `.backend(…)` before `.wrap(…)`");
+        self.settings.remote.backend = Some(crate::backend::wrap(backend, proxy));
+        self
+    }
+
+    /// How values become bytes. Default: [`MessagePack`].
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.settings.remote.codec = Arc::new(codec);
+        self
+    }
+
+    /// How long at most a value of the backend is also kept in this process. Default: not at all.
+    ///
+    /// What this process invalidates is gone here at once, what others invalidate within this time.
+    pub fn near(mut self, span: Duration) -> Self {
+        self.settings.remote.near = Some(span);
+        self
+    }
+
+    /// Whether one caller among all processes computes a key, where the backend has leases. Default: true.
+    ///
+    /// With `false` every process computes for itself, and stores whatever other processes invalidate meanwhile.
+    pub fn lock(mut self, lock: bool) -> Self {
+        self.settings.remote.lock = lock;
+        self
+    }
+
+    /// After how long another process may compute a key whose process has died. Default: 10 s.
+    ///
+    /// While a computation runs its lease is renewed, up to its [`deadline`](Self::deadline).
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.settings.remote.lease = length;
+        self
+    }
+
+    /// What becomes of an error of the backend while a value is looked up. Default: [`OnBackendError::Degrade`].
+    ///
+    /// `set`, `invalidate` and the like report such errors in any case.
+    pub fn on_backend_error(mut self, policy: OnBackendError) -> Self {
+        self.settings.remote.on_error = policy;
+        self
+    }
+
+    /// How long a read of the backend may take. Default: 100 ms.
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.settings.remote.read_timeout = limit;
+        self
+    }
+
+    /// How long any other operation of the backend may take. Default: 250 ms.
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
+        self.settings.remote.write_timeout = limit;
+        self
+    }
+
+    /// When the region stops to ask a backend that fails. Default: [`Breaker::new`].
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.settings.remote.breaker = breaker;
+        self
+    }
+
     /// Makes a region that is not in the registry; [`regions!`](crate::regions!) makes those that are.
     ///
     /// # Errors
@@ -298,6 +472,7 @@ impl fmt::Debug for RegionBuilder {
             .field("key_prefix", &self.settings.key_prefix)
             .field("key_mangler", &self.settings.key_mangler.is_some())
             .field("key_generator", &self.settings.key_generator.is_some())
+            .field("remote", &self.settings.remote)
             .finish()
     }
 }

@@ -22,7 +22,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use self::builder::RegionBuilder;
+pub use self::builder::{Breaker, OnBackendError, RegionBuilder};
 pub use self::invalidation::Invalidation;
 pub use self::runner::{Job, Runner, Task, Threads};
 pub use self::stats::Stats;

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::clock::{Alarm, Clock, Nanos, nanos};
 
+/// What the clock shows as the time of the day at its origin: the beginning of 2025.
+const ORIGIN: Duration = Duration::from_secs(1_735_689_600);
+
 /// A clock that only moves by [`advance`](Self::advance); clones show the same time.
 ///
 /// Limits of waiting pass when the clock is moved past them, and never otherwise.
@@ -72,6 +75,10 @@ impl Inner {
 impl Clock for ManualClock {
     fn now(&self) -> Duration {
         Duration::from_nanos(self.0.now())
+    }
+
+    fn unix_time(&self) -> Duration {
+        ORIGIN + self.now()
     }
 
     fn id(&self) -> Option<usize> {
