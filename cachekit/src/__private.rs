@@ -17,6 +17,7 @@ pub use crate::companion::{Annotated, Function};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
 use crate::fetched::Fetched;
+use crate::flight::block_on;
 pub use crate::info::{FnInfo, RegionRef};
 use crate::key::Key;
 pub use crate::key::generator::KeyContext;
@@ -28,6 +29,7 @@ use crate::region::call::Call;
 pub use crate::region::registry::Declared;
 pub use crate::region::share::Share;
 pub use crate::region::work::{Owned, OwnedTask, Work};
+use crate::remote::Caller;
 pub use crate::tags::TagNames;
 
 /// The width of a part of a key; without a limit for a type that is no part of one, so that the message about that comes
@@ -283,46 +285,41 @@ pub async fn refresh_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Outpu
 }
 
 pub fn get<F: CachedFn>(key: KeyWriter) -> Result<Option<F::Value>, Error> {
-    Ok(F::function().call(&key)?.get())
+    block_on(F::function().call(&key)?.get(Caller::Thread))
 }
 
 pub fn set<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
-    let mut call = F::function().call(&key)?;
-    call.tags = tags;
-    call.set(value);
-    Ok(())
+    block_on(call_to_set::<F>(&key, tags)?.set(Caller::Thread, value))
 }
 
 pub fn invalidate<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    F::function().call(&key)?.invalidate();
-    Ok(())
+    block_on(F::function().call(&key)?.invalidate(Caller::Thread))
 }
 
 pub fn expire<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    F::function().call(&key)?.expire();
-    Ok(())
+    block_on(F::function().call(&key)?.expire(Caller::Thread))
 }
 
-// In memory these are ready at once; a backend is awaited.
-
-#[allow(clippy::unused_async)]
 pub async fn get_async<F: CachedFn>(key: KeyWriter) -> Result<Option<F::Value>, Error> {
-    get::<F>(key)
+    F::function().call(&key)?.get(Caller::Task).await
 }
 
-#[allow(clippy::unused_async)]
 pub async fn set_async<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
-    set::<F>(key, tags, value)
+    call_to_set::<F>(&key, tags)?.set(Caller::Task, value).await
 }
 
-#[allow(clippy::unused_async)]
 pub async fn invalidate_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    invalidate::<F>(key)
+    F::function().call(&key)?.invalidate(Caller::Task).await
 }
 
-#[allow(clippy::unused_async)]
 pub async fn expire_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    expire::<F>(key)
+    F::function().call(&key)?.expire(Caller::Task).await
+}
+
+fn call_to_set<F: CachedFn>(key: &KeyWriter, tags: TagNames) -> Result<Call<F::Value>, Error> {
+    let mut call = F::function().call(key)?;
+    call.tags = tags;
+    Ok(call)
 }
 
 #[must_use]

@@ -101,9 +101,13 @@ pub(crate) async fn sleep_until(clock: &dyn Clock, at: Duration) {
 
 /// Parks the thread until the future is ready.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    // Most are ready at once, and need nobody to wake them.
+    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
     let (parker, unparker) = parking::pair();
     let waker = Waker::from(unparker);
-    let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,

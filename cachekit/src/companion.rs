@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
+use crate::codec::Codec;
 use crate::error::Error;
 use crate::flight::FlightKey;
 use crate::info::FnInfo;
@@ -19,7 +20,7 @@ use crate::near::argkey::ArgKey;
 use crate::near::table::Table;
 use crate::options::CallOptions;
 use crate::region::Region;
-use crate::region::call::{Call, Policy};
+use crate::region::call::{Call, Policy, Storage};
 use crate::region::core::Core;
 use crate::region::stats::Event;
 use crate::tags::TagNames;
@@ -40,10 +41,26 @@ impl<T: Clone + Send + Sync + 'static> Value for T {}
     label = "not `Serialize + DeserializeOwned`",
     note = "derive `serde::Serialize` and `serde::Deserialize` (an `Arc` has them with serde's feature `rc`); or write `in_memory` in the attribute of the function: its values then never leave the process"
 )]
-pub trait Storable {}
+pub trait Storable {
+    #[doc(hidden)]
+    fn encode(&self, codec: &dyn Codec) -> Result<Vec<u8>, Error>;
+
+    #[doc(hidden)]
+    fn decode(bytes: &[u8], codec: &dyn Codec) -> Result<Self, Error>
+    where
+        Self: Sized;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: serde::Serialize + serde::de::DeserializeOwned> Storable for T {}
+impl<T: serde::Serialize + serde::de::DeserializeOwned> Storable for T {
+    fn encode(&self, codec: &dyn Codec) -> Result<Vec<u8>, Error> {
+        codec.to_bytes(self)
+    }
+
+    fn decode(bytes: &[u8], codec: &dyn Codec) -> Result<Self, Error> {
+        codec.from_bytes(bytes)
+    }
+}
 
 /// An annotated function, as the type that carries its companions.
 ///
@@ -114,6 +131,8 @@ inventory::collect!(Annotated);
 /// The state of an annotated function: its description, and its table once it was called.
 pub struct Function<V: 'static, K: 'static> {
     info: FnInfo,
+    /// How values become bytes; `None` where they never leave the process.
+    storage: Option<Storage<V>>,
     should_cache: Option<fn(&V) -> bool>,
     ttl_of: Option<fn(&V) -> Option<Duration>>,
     attached: OnceCell<Attached<V, K>>,
@@ -135,13 +154,14 @@ impl<V, K> Function<V, K> {
     where
         V: Storable,
     {
-        Self::in_memory(info)
+        let storage = Some(Storage::of());
+        Self { info, storage, should_cache: None, ttl_of: None, attached: OnceCell::new() }
     }
 
     /// A function whose values never leave the process.
     #[must_use]
     pub const fn in_memory(info: FnInfo) -> Self {
-        Self { info, should_cache: None, ttl_of: None, attached: OnceCell::new() }
+        Self { info: info.in_memory(), storage: None, should_cache: None, ttl_of: None, attached: OnceCell::new() }
     }
 
     /// Stores only the values that `should_cache` accepts.
@@ -200,6 +220,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
             ttl_of: self.ttl_of,
             timing: self.info.timing(),
             should_cache: self.should_cache,
+            storage: self.storage,
             error_ttl: self.info.own_error_ttl(),
         };
         let arguments = key.to_bytes();

@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::clock::{NEVER, Nanos};
 use crate::companion::Value;
 use crate::error::Error;
+use crate::flight::block_on;
 use crate::key::Key;
 use crate::region::call::Call;
+use crate::remote::Caller;
 
 /// One entry of an annotated function, from its companion `entry`.
 ///
@@ -47,7 +49,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn get(&self) -> Result<Option<V>, Error> {
-        Ok(self.0.get())
+        block_on(self.0.get(Caller::Thread))
     }
 
     /// Stores a value. A computation that is running is not stored.
@@ -56,8 +58,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn set(&self, value: V) -> Result<(), Error> {
-        self.0.set(value);
-        Ok(())
+        block_on(self.0.set(Caller::Thread, value))
     }
 
     /// Forgets the entry. A computation that is running is not stored.
@@ -66,8 +67,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails; this process does not serve the value any more even then.
     pub fn invalidate(&self) -> Result<(), Error> {
-        self.0.invalidate();
-        Ok(())
+        block_on(self.0.invalidate(Caller::Thread))
     }
 
     /// Keeps the value, but the next caller renews it while the others are served the old one.
@@ -76,8 +76,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn expire(&self) -> Result<(), Error> {
-        self.0.expire();
-        Ok(())
+        block_on(self.0.expire(Caller::Thread))
     }
 
     /// The entry as it is, fresh or stale. Nothing is counted.
@@ -86,7 +85,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn peek(&self) -> Result<Option<Peek<V>>, Error> {
-        Ok(Peek::of(&self.0))
+        block_on(Peek::of(&self.0, Caller::Thread))
     }
 
     /// The key of the entry.
@@ -102,8 +101,6 @@ impl<V: Value> Entry<V> {
     }
 }
 
-// A backend is awaited here; entries in memory are ready at once.
-#[allow(clippy::unused_async)]
 impl<V: Value> AsyncEntry<V> {
     pub(crate) fn new(call: Call<V>) -> Self {
         Self(call)
@@ -115,7 +112,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn get(&self) -> Result<Option<V>, Error> {
-        Ok(self.0.get())
+        self.0.get(Caller::Task).await
     }
 
     /// Stores a value. A computation that is running is not stored.
@@ -124,8 +121,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn set(&self, value: V) -> Result<(), Error> {
-        self.0.set(value);
-        Ok(())
+        self.0.set(Caller::Task, value).await
     }
 
     /// Forgets the entry. A computation that is running is not stored.
@@ -134,8 +130,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails; this process does not serve the value any more even then.
     pub async fn invalidate(&self) -> Result<(), Error> {
-        self.0.invalidate();
-        Ok(())
+        self.0.invalidate(Caller::Task).await
     }
 
     /// Keeps the value, but the next caller renews it while the others are served the old one.
@@ -144,8 +139,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn expire(&self) -> Result<(), Error> {
-        self.0.expire();
-        Ok(())
+        self.0.expire(Caller::Task).await
     }
 
     /// The entry as it is, fresh or stale. Nothing is counted.
@@ -154,7 +148,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn peek(&self) -> Result<Option<Peek<V>>, Error> {
-        Ok(Peek::of(&self.0))
+        Peek::of(&self.0, Caller::Task).await
     }
 
     /// The key of the entry.
@@ -192,11 +186,11 @@ pub struct Peek<V> {
 }
 
 impl<V: Value> Peek<V> {
-    fn of(call: &Call<V>) -> Option<Self> {
-        let (found, verdict, now) = call.peek()?;
+    async fn of(call: &Call<V>, caller: Caller) -> Result<Option<Self>, Error> {
+        let Some((found, verdict, now)) = call.peek(caller).await? else { return Ok(None) };
         let span = |from: Nanos, to: Nanos| Duration::from_nanos(to.saturating_sub(from));
         let fresh = verdict.is_fresh();
-        Some(Self {
+        Ok(Some(Self {
             age: span(found.stamp.created, now),
             ttl_left: if fresh {
                 (found.stamp.ttl != NEVER).then(|| span(now, found.stamp.fresh_until()))
@@ -205,7 +199,7 @@ impl<V: Value> Peek<V> {
             },
             fresh,
             value: found.value,
-        })
+        }))
     }
 
     /// The value.

@@ -29,6 +29,11 @@ impl Epoch {
         self.0 & Self::OFF != 0
     }
 
+    /// One that only a soft invalidation tells from this one.
+    pub(crate) fn softly_before(self) -> Self {
+        Self(self.0 ^ Self::SOFT)
+    }
+
     fn hard(self) -> u64 {
         self.0 >> 32
     }
@@ -105,6 +110,14 @@ impl Stamp {
     fn good_enough_until(&self, timing: &Timing) -> Nanos {
         let asked = timing.stale_if_error.map(|span| self.fresh_until().saturating_add(nanos(span)));
         asked.map_or(0, |until| until.max(self.revalidated_until(timing)))
+    }
+
+    /// How long after its making the value is of use to anybody.
+    pub(crate) fn kept_for(&self, timing: &Timing) -> Nanos {
+        if self.ttl == NEVER {
+            return NEVER;
+        }
+        self.stale_until(timing).max(self.good_enough_until(timing)).saturating_sub(self.created)
     }
 
     /// From when on a hit has to ask whether the value is due for renewal, or past its ttl.

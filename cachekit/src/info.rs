@@ -46,6 +46,8 @@ pub struct FnInfo {
     renewed_by_tasks: bool,
     /// Whether entries have tags.
     tagged: bool,
+    /// Whether values never leave the process.
+    in_memory: bool,
     key_generator: Option<fn(&KeyContext<'_>) -> String>,
 }
 
@@ -79,6 +81,7 @@ impl FnInfo {
             values_have_ttl: false,
             renewed_by_tasks: false,
             tagged: false,
+            in_memory: false,
             key_generator: None,
         }
     }
@@ -218,6 +221,15 @@ impl FnInfo {
             wait_timeout: evaluated(self.wait_timeout),
             deadline: evaluated(self.deadline),
         }
+    }
+
+    pub(crate) const fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.in_memory
     }
 
     pub(crate) const fn with_ttl_of_values(mut self) -> Self {

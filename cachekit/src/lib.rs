@@ -24,6 +24,7 @@ mod near;
 mod options;
 pub mod record;
 mod region;
+mod remote;
 mod tags;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

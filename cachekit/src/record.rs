@@ -85,6 +85,16 @@ pub enum NoRecord {
     Newer,
 }
 
+impl fmt::Display for NoRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "something else than a record is stored under the key",
+            Self::Torn => "bytes of the record are missing or have changed",
+            Self::Newer => "a later version of cachekit wrote the record",
+        })
+    }
+}
+
 impl Record {
     /// The record of a value that a codec has written.
     #[must_use]

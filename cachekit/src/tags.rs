@@ -28,6 +28,13 @@ impl TagNames {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    pub(crate) fn to_strings(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.iter().map(|name| String::from(&**name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 impl<T: AsRef<str>> Extend<T> for TagNames {

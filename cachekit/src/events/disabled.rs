@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Subject;
+use crate::error::Error;
 use crate::fetched::Source;
 
 #[inline]
@@ -25,3 +26,12 @@ pub(crate) fn invalidated(_region: &str, _how: &'static str) {}
 
 #[inline]
 pub(crate) fn evicted(_region: &str) {}
+
+#[inline]
+pub(crate) fn backend_failed(_region: &str, _error: &Error) {}
+
+#[inline]
+pub(crate) fn backend_recovered(_region: &str) {}
+
+#[inline]
+pub(crate) fn unreadable(_: Subject<'_>, _why: &dyn std::fmt::Display) {}

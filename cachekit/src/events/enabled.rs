@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tracing::{Level, debug, enabled, trace, warn};
+use tracing::{Level, debug, enabled, info, trace, warn};
 
 use super::Subject;
+use crate::error::Error;
 use crate::fetched::Source;
 
 impl Subject<'_> {
@@ -59,4 +60,20 @@ pub(crate) fn invalidated(region: &str, how: &'static str) {
 /// An entry went because the region was full.
 pub(crate) fn evicted(region: &str) {
     trace!(target: "cachekit", region, "evicted");
+}
+
+/// The backend failed, or did not answer in time.
+pub(crate) fn backend_failed(region: &str, error: &Error) {
+    warn!(target: "cachekit", region, %error, "backend failed");
+}
+
+/// The backend works again.
+pub(crate) fn backend_recovered(region: &str) {
+    info!(target: "cachekit", region, "backend works again");
+}
+
+/// What the backend holds is no record that this region can read.
+pub(crate) fn unreadable(subject: Subject<'_>, why: &dyn std::fmt::Display) {
+    warn!(target: "cachekit", region = subject.region, function = subject.function(), %why, "unreadable record");
+    subject.trace_key("unreadable record");
 }

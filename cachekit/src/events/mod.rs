@@ -7,7 +7,10 @@
 #[cfg_attr(not(feature = "tracing"), path = "disabled.rs")]
 mod implementation;
 
-pub(crate) use self::implementation::{coalesced, created, evicted, failed, invalidated, renewing, served_stale};
+pub(crate) use self::implementation::{
+    backend_failed, backend_recovered, coalesced, created, evicted, failed, invalidated, renewing, served_stale,
+    unreadable,
+};
 
 use crate::info::FnInfo;
 use crate::key::Key;

@@ -1,5 +1,6 @@
 //! The one who computes: what it may store, and how it leaves its flight.
 
+use std::any::Any;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +19,8 @@ pub(crate) struct Lead {
     /// Which leader of the flight this is, or was.
     number: u64,
     has_stored: bool,
+    /// Who joined after this leader had last asked the backend is not told.
+    tells_below: u64,
     /// Handed to the background, where nobody has begun yet.
     is_queued: bool,
     is_over: bool,
@@ -27,7 +30,16 @@ impl Flights {
     /// The lead of a flight by its number.
     pub(super) fn lead(self: &Arc<Self>, key: &FlightKey, flight: &Arc<Flight>, number: u64) -> Lead {
         let (flights, flight) = (Arc::clone(self), Arc::clone(flight));
-        Lead { flights, key: key.clone(), flight, number, has_stored: false, is_queued: false, is_over: false }
+        Lead {
+            flights,
+            key: key.clone(),
+            flight,
+            number,
+            has_stored: false,
+            tells_below: u64::MAX,
+            is_queued: false,
+            is_over: false,
+        }
     }
 }
 
@@ -68,6 +80,44 @@ impl Lead {
         });
         self.is_queued &= !begun;
         begun
+    }
+
+    /// What the backend said of epochs before the flight began.
+    pub(crate) fn ground(&self) -> u64 {
+        self.flight.ground
+    }
+
+    /// What the leaders of this flight share; the first of them makes it.
+    pub(crate) fn baggage<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<Arc<T>> {
+        let mut baggage = lock(&self.flight.baggage);
+        let shared = baggage.get_or_insert_with(|| Arc::new(make()));
+        Arc::clone(shared).downcast().ok()
+    }
+
+    /// The leader is about to ask the backend for something that it may hand on: who joins from here on is not told.
+    pub(crate) fn ask(&mut self) {
+        let mut state = lock(&self.flight.state);
+        state.asked += 1;
+        self.tells_below = state.asked;
+    }
+
+    /// The leader waits for somebody in another process, or begins only now: its deadline is counted from here.
+    pub(crate) fn hold(&self, now: Nanos, deadline: Nanos) {
+        let mut state = lock(&self.flight.state);
+        if state.leader == self.number && matches!(state.phase, Phase::Computing) {
+            state.until = now.saturating_add(deadline);
+        }
+    }
+
+    /// Whether somebody waits for the flight.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        lock(&self.flight.state).followers > 0
+    }
+
+    /// Whether nothing has overtaken the computation so far.
+    pub(crate) fn is_attached(&self) -> bool {
+        let is_this = |found: Option<&Arc<Flight>>| found.is_some_and(|found| Arc::ptr_eq(found, &self.flight));
+        self.flights.map.locked(&self.key, |found| (Change::Keep, is_this(found))).1
     }
 
     /// Reads the tags of the value before it is computed, at a moment when nobody joins.
@@ -126,9 +176,11 @@ impl Lead {
         // Nobody joins any more, so zero stays zero.
         let waited_for = lock(&self.flight.state).followers > 0;
         let mut phase = waited_for.then(|| Phase::Done(self.told(outcome)));
+        let tells_below = self.tells_below;
         self.step_down(|state, _| {
             if let Some(phase) = &mut phase {
                 std::mem::swap(&mut state.phase, phase);
+                state.told_below = tells_below;
             }
         });
         if waited_for {

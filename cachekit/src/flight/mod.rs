@@ -14,6 +14,7 @@
 //! What it deliberately does not know: types of values, tables, backends.
 
 mod lead;
+pub(crate) mod looks;
 #[cfg(test)]
 mod model;
 pub(crate) mod reentrance;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub(crate) use self::lead::{Commit, Lead};
+pub(crate) use self::sync::block_on;
 use self::sync::{Change, Event, Map, Mutex, lock};
 pub(crate) use self::wait::{Ended, Follower, Patience};
 use crate::clock::{Alarm, Nanos};
@@ -56,6 +58,8 @@ pub(crate) enum Outcome {
     },
     Error(Shared),
     Panicked(Arc<str>),
+    /// What the leader has may have been invalidated, in another process, before a follower came: look again.
+    Unproven,
 }
 
 /// The running computations of a region.
@@ -73,6 +77,11 @@ pub(crate) struct Flight {
     changed: Event,
     /// The region's epoch when the computation began; a caller who sees another does not join.
     epoch: Epoch,
+    /// What the backend said of epochs before the computation began, as a number; 0 without a backend. A caller to whom it
+    /// said something else does not join.
+    ground: u64,
+    /// What the leaders of the flight share, one after the other; it is dropped with the flight.
+    baggage: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     /// Rings when the leader's deadline has come, while somebody waits; with the number of the watch.
     alarm: Mutex<Option<(u64, Alarm)>>,
 }
@@ -85,6 +94,10 @@ struct State {
     until: Nanos,
     /// The tags of the value that the leader computes; a caller who sees them invalidated does not join.
     tags: Tagged,
+    /// How often leaders have asked the backend for something that they may hand on.
+    asked: u64,
+    /// Who joined when they had asked so often, or more often, came too late for the value.
+    told_below: u64,
     /// Callers who wait.
     followers: usize,
     /// Callers who compute without the lead: disowned, impatient, or after two failures that could not be shared.
@@ -114,6 +127,8 @@ enum Phase {
 pub(crate) struct Arrival {
     /// The region's epoch when the caller looked for a value.
     pub(crate) epoch: Epoch,
+    /// What the backend said of epochs when the caller asked it; 0 without a backend.
+    pub(crate) ground: u64,
     pub(crate) now: Nanos,
     pub(crate) limits: Limits,
     /// Whether the caller has nothing better to do than to wait.
@@ -168,11 +183,11 @@ impl Flights {
                 return (Change::Keep, Turn::Settled);
             }
             // A flight of another epoch was overtaken by an invalidation of the region.
-            let running = flight.filter(|flight| flight.epoch == caller.epoch);
+            let running = flight.filter(|flight| flight.epoch == caller.epoch && flight.ground == caller.ground);
             if let Some(turn) = running.and_then(|flight| self.join(key, flight, caller)) {
                 return (Change::Keep, turn);
             }
-            self.start(key, caller.epoch, caller.now.saturating_add(caller.limits.deadline))
+            self.start(key, caller.epoch, caller.ground, caller.now.saturating_add(caller.limits.deadline))
         });
         turn
     }
@@ -203,25 +218,37 @@ impl Flights {
             Some(Turn::Lead(self.lead(key, flight, state.leader)))
         } else if caller.waits {
             state.followers += 1;
-            Some(Turn::Follow(Follower::new(self, key, Arc::clone(flight))))
+            Some(Turn::Follow(Follower::new(self, key, Arc::clone(flight), state.asked)))
         } else {
             Some(Turn::Busy)
         }
     }
 
     /// Starts a computation whatever else runs, and detaches what runs; unless the caller itself computes the key.
-    pub(crate) fn begin(self: &Arc<Self>, key: &FlightKey, until: Nanos, epoch: impl FnOnce() -> Epoch) -> Turn {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        key: &FlightKey,
+        until: Nanos,
+        ground: u64,
+        epoch: impl FnOnce() -> Epoch,
+    ) -> Turn {
         let (_overtaken, turn) = self.map.locked(key, |running| {
             if running.is_some_and(reentrance::computes) {
                 return (Change::Keep, Turn::Reentrant);
             }
-            self.start(key, epoch(), until)
+            self.start(key, epoch(), ground, until)
         });
         turn
     }
 
-    fn start(self: &Arc<Self>, key: &FlightKey, epoch: Epoch, until: Nanos) -> (Change<Arc<Flight>>, Turn) {
-        let flight = Arc::new(Flight::new(epoch, until));
+    fn start(
+        self: &Arc<Self>,
+        key: &FlightKey,
+        epoch: Epoch,
+        ground: u64,
+        until: Nanos,
+    ) -> (Change<Arc<Flight>>, Turn) {
+        let flight = Arc::new(Flight::new(epoch, ground, until));
         let lead = self.lead(key, &flight, FIRST);
         (Change::Insert(flight), Turn::Lead(lead))
     }
@@ -305,12 +332,14 @@ const FIRST: u64 = 1;
 const ASIDE: u64 = 0;
 
 impl Flight {
-    fn new(epoch: Epoch, until: Nanos) -> Self {
+    fn new(epoch: Epoch, ground: u64, until: Nanos) -> Self {
         let state = State {
             phase: Phase::Computing,
             leader: FIRST,
             until,
             tags: Tagged::none(),
+            asked: 0,
+            told_below: u64::MAX,
             followers: 0,
             aside: 0,
             panics: 0,
@@ -318,7 +347,8 @@ impl Flight {
             is_watched: false,
             watches: 0,
         };
-        Self { state: Mutex::new(state), changed: Event::new(), epoch, alarm: Mutex::new(None) }
+        let (baggage, alarm) = (Mutex::new(None), Mutex::new(None));
+        Self { state: Mutex::new(state), changed: Event::new(), epoch, ground, baggage, alarm }
     }
 }
 

@@ -9,22 +9,29 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
-use shuttle::{check_pct, check_random, future, thread};
+use shuttle::{Config, Runner, future, thread};
 
 use crate::region::call::Policy;
 use crate::region::share::Share;
 use crate::region::work::{Owned, Work};
 use crate::testing::ManualClock;
-use crate::{CallOptions, Invalidation, Job, Key, Region, RegionBuilder, Runner, Task};
+use crate::{CallOptions, Invalidation, Job, Key, Region, RegionBuilder, Task};
 
 /// Schedules per test and strategy.
 const SCHEDULES: usize = 1_500;
 
 fn explore(test: impl Fn() + Send + Sync + Clone + 'static) {
-    check_random(test.clone(), SCHEDULES);
-    check_pct(test, SCHEDULES, 4);
+    let config = || {
+        let mut config = Config::new();
+        // Frames of a build without optimisation are large.
+        config.stack_size = 1 << 18;
+        config
+    };
+    Runner::new(RandomScheduler::new(SCHEDULES), config()).run(test.clone());
+    Runner::new(PctScheduler::new(4, SCHEDULES), config()).run(test);
 }
 
 /// How long a value is fresh, and how long a computation may take.
@@ -442,7 +449,7 @@ impl std::fmt::Debug for Kept {
     }
 }
 
-impl Runner for InThreads {
+impl crate::Runner for InThreads {
     fn run(&self, job: Job) -> bool {
         if self.keeps {
             self.kept.lock().unwrap().push(Kept(job));
@@ -485,7 +492,7 @@ fn those_who_take_no_old_value_never_wait_for_a_renewal_that_has_not_begun() {
 #[derive(Debug, Default)]
 struct AsItComes(std::sync::Arc<InThreads>);
 
-impl Runner for AsItComes {
+impl crate::Runner for AsItComes {
     fn run(&self, job: Job) -> bool {
         use shuttle::rand::Rng as _;
         match shuttle::rand::thread_rng().gen_range(0..4) {
@@ -564,7 +571,7 @@ pub(super) mod primitives {
     use std::pin::Pin;
     use std::task::{Context, Poll, Waker};
 
-    pub(in crate::flight) use shuttle::future::block_on;
+    pub(crate) use shuttle::future::block_on;
     use shuttle::sync::Arc;
     pub(in crate::flight) use shuttle::sync::{Mutex, MutexGuard};
     pub(in crate::flight) use shuttle::thread_local;

@@ -4,10 +4,15 @@
 //! (`super::model`); everywhere else they are the real ones. Nothing else in `flight` names either.
 
 #[cfg(test)]
-pub(super) use super::model::primitives::{Event, Map, Mutex, MutexGuard, block_on, thread_local};
+pub(crate) use super::model::primitives::block_on;
+#[cfg(test)]
+pub(super) use super::model::primitives::{Event, Map, Mutex, MutexGuard, thread_local};
 
 #[cfg(not(test))]
-pub(super) use self::real::{Event, Map, Mutex, MutexGuard, block_on, thread_local};
+pub(crate) use crate::clock::block_on;
+
+#[cfg(not(test))]
+pub(super) use self::real::{Event, Map, Mutex, MutexGuard, thread_local};
 
 /// Locks; no code of a user's runs under these locks, so what a panic left behind is whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -21,7 +26,6 @@ mod real {
     pub(in crate::flight) use std::sync::{Mutex, MutexGuard};
     pub(in crate::flight) use std::thread_local;
 
-    pub(in crate::flight) use crate::clock::block_on;
     use dashmap::DashMap;
     use dashmap::mapref::entry::Entry;
     pub(in crate::flight) use event_listener::Event;

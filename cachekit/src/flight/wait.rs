@@ -15,6 +15,8 @@ pub(crate) struct Follower {
     flights: Arc<Flights>,
     key: FlightKey,
     flight: Arc<Flight>,
+    /// How often leaders had asked the backend when this one joined.
+    asked: u64,
     /// Whether the flight still counts this follower.
     counted: bool,
 }
@@ -43,8 +45,8 @@ pub(crate) enum Ended {
 }
 
 impl Follower {
-    pub(super) fn new(flights: &Arc<Flights>, key: &FlightKey, flight: Arc<Flight>) -> Self {
-        Self { flights: Arc::clone(flights), key: key.clone(), flight, counted: true }
+    pub(super) fn new(flights: &Arc<Flights>, key: &FlightKey, flight: Arc<Flight>, asked: u64) -> Self {
+        Self { flights: Arc::clone(flights), key: key.clone(), flight, asked, counted: true }
     }
 
     /// Parks the thread until the flight ends.
@@ -84,6 +86,7 @@ impl Follower {
             Phase::Computing => return None,
             Phase::Vacant | Phase::Queued => Next::Lead,
             Phase::Solo => Next::Aside,
+            Phase::Done(Outcome::Value { .. }) if self.asked >= state.told_below => Next::Done(Outcome::Unproven),
             Phase::Done(outcome) => Next::Done(outcome.clone()),
         };
         let mut ended: fn(Lead) -> Ended = Ended::Promoted;

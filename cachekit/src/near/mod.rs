@@ -97,6 +97,15 @@ pub(crate) struct Made {
     pub(crate) attention_from: Nanos,
 }
 
+impl Made {
+    /// The same, fresh until then at most.
+    pub(crate) fn until(mut self, until: Nanos) -> Self {
+        self.stamp.ttl = self.stamp.ttl.min(until.saturating_sub(self.stamp.created));
+        self.attention_from = self.attention_from.min(until);
+        self
+    }
+}
+
 /// How an entry came into its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Added {

@@ -161,7 +161,12 @@ impl Settings {
             (Some(new), Some(old)) => Arc::ptr_eq(new, old),
             _ => false,
         };
-        same_clock && same_generator && self.version == old.version
+        let same_backend = match (&self.remote.backend, &old.remote.backend) {
+            (None, None) => true,
+            (Some(new), Some(before)) => Arc::ptr_eq(new, before) && self.key_prefix == old.key_prefix,
+            _ => false,
+        };
+        same_clock && same_generator && same_backend && self.version == old.version
     }
 }
 
@@ -449,6 +454,10 @@ impl RegionBuilder {
             "the name of a region is empty: write `Region::builder(\"a name\")`".to_owned()
         } else if self.settings.capacity == 0 {
             format!("the capacity of region `{}` is 0: write `.capacity(1)` or more", self.name)
+        } else if self.settings.remote.lease.is_zero() {
+            format!("the lease of region `{}` is zero: write how long another process waits for a dead one", self.name)
+        } else if self.settings.remote.read_timeout.is_zero() || self.settings.remote.write_timeout.is_zero() {
+            format!("a time limit of region `{}` is zero: no backend answers in no time", self.name)
         } else if !timing.is_empty() {
             format!("in region `{}` {}", self.name, timing.join("; "))
         } else {

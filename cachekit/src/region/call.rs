@@ -8,16 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
+use super::invalidation::Place;
 use super::stats::Event;
 use crate::clock::{Nanos, nanos};
+use crate::codec::Codec;
+use crate::companion::Storable;
+use crate::error::Error;
 use crate::events::Subject;
-use crate::flight::{Commit, FlightKey, Lead};
+use crate::flight::{Commit, FlightKey};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::info::FnInfo;
 use crate::key::Key;
 use crate::near::eviction::Room;
 use crate::near::{Found, Made, Near};
 use crate::options::CallOptions;
+use crate::remote::Caller;
 use crate::tags::{TagNames, Tagged};
 use crate::timing::Timing;
 
@@ -27,8 +32,37 @@ pub(crate) struct Policy<V> {
     pub(crate) ttl_of: Option<fn(&V) -> Option<Duration>>,
     pub(crate) timing: Timing,
     pub(crate) should_cache: Option<fn(&V) -> bool>,
+    /// How values become bytes; `None` where they never leave the process.
+    pub(crate) storage: Option<Storage<V>>,
     /// How long an error is remembered.
     pub(crate) error_ttl: Option<fn() -> Duration>,
+}
+
+/// How values become bytes, and bytes values.
+pub(crate) struct Storage<V> {
+    pub(crate) encode: fn(&V, &dyn Codec) -> Result<Vec<u8>, Error>,
+    pub(crate) decode: fn(&[u8], &dyn Codec) -> Result<V, Error>,
+}
+
+impl<V: Storable> Storage<V> {
+    pub(crate) const fn of() -> Self {
+        Self { encode: V::encode, decode: V::decode }
+    }
+}
+
+impl<V> Clone for Storage<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Storage<V> {}
+
+impl<V: Storable> Policy<V> {
+    /// That of a value which a backend may keep.
+    pub(crate) fn stored() -> Self {
+        Self { storage: Some(Storage::of()), ..Self::default() }
+    }
 }
 
 impl<V> Clone for Policy<V> {
@@ -41,7 +75,7 @@ impl<V> Copy for Policy<V> {}
 
 impl<V> Default for Policy<V> {
     fn default() -> Self {
-        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None, error_ttl: None }
+        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None, storage: None, error_ttl: None }
     }
 }
 
@@ -93,7 +127,15 @@ impl<V> fmt::Debug for Call<V> {
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The value, if it is fresh.
-    pub(crate) fn get(&self) -> Option<V> {
+    pub(crate) async fn get(&self, caller: Caller) -> Result<Option<V>, Error> {
+        match self.remote() {
+            None => Ok(self.get_near()),
+            Some(remote) => self.get_through(&remote, caller).await,
+        }
+    }
+
+    /// The value, if it is here and fresh.
+    pub(super) fn get_near(&self) -> Option<V> {
         let found = self.near.read(&self.key.arguments, true);
         let fresh = found.filter(|found| found.judge(&self.circumstances()).is_fresh());
         self.core.counters.count(if fresh.is_some() { Event::Hit } else { Event::Miss });
@@ -101,28 +143,46 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The entry as it is; nothing is counted.
-    pub(crate) fn peek(&self) -> Option<(Found<V>, Verdict, Nanos)> {
-        let found = self.near.read(&self.key.arguments, false)?;
+    pub(crate) async fn peek(&self, caller: Caller) -> Result<Option<(Found<V>, Verdict, Nanos)>, Error> {
         let at = self.circumstances();
-        let verdict = found.judge(&at);
-        (verdict != Verdict::Missing).then_some((found, verdict, at.now))
+        let (found, verdict) = match self.remote() {
+            None => {
+                let found = self.near.read(&self.key.arguments, false);
+                let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
+                (found, verdict)
+            }
+            Some(remote) => self.peek_through(&remote, caller).await?,
+        };
+        Ok(found.filter(|_| verdict != Verdict::Missing).map(|found| (found, verdict, at.now)))
     }
 
     /// Stores a value in place of what is there or is being computed.
-    pub(crate) fn set(&self, value: V) {
+    pub(crate) async fn set(&self, caller: Caller, value: V) -> Result<(), Error> {
+        match self.remote() {
+            None => self.set_near(value, caller).await,
+            Some(remote) => self.set_through(&remote, caller, &value).await,
+        }
+    }
+
+    async fn set_near(&self, value: V, caller: Caller) -> Result<(), Error> {
         let tags = self.core.tags.read(&self.tags);
         let made = self.made(&value, self.core.epoch(), 0, tags).filter(|made| !made.stamp.epoch.is_off());
-        let Some(made) = made else {
-            return self.invalidate();
-        };
-        self.core.expect(&made);
+        match made {
+            Some(made) => self.replace_near(value, &made),
+            None => self.invalidate(caller).await?,
+        }
+        Ok(())
+    }
+
+    fn replace_near(&self, value: V, made: &Made) {
+        self.core.expect(made);
         self.core.sweep(LOOKS);
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let mut value = Some(value);
         let (mut _failure, mut _failure_then) = (None, None);
         self.near.pinned(&mut |table| {
             _failure = flights.overtake(&self.key, || {
-                table.replace(arguments, &mut value, &made, &|| self.core.reclaim());
+                table.replace(arguments, &mut value, made, &|| self.core.reclaim());
                 self.core.failures.forget(&self.key)
             });
         });
@@ -131,7 +191,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let added = value.take().and_then(|value| {
                 flights.overtake(&self.key, || {
                     _failure_then = self.core.failures.forget(&self.key);
-                    table.insert(arguments, value, &made, room.ticket())
+                    table.insert(arguments, value, made, room.ticket())
                 })
             });
             self.core.settle(room, added);
@@ -139,13 +199,18 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Forgets the entry; what is being computed is not stored.
-    pub(crate) fn invalidate(&self) {
-        super::invalidation::forget(&self.core, self.near.any(), &self.key);
+    pub(crate) async fn invalidate(&self, caller: Caller) -> Result<(), Error> {
+        self.place().forget(caller).await
     }
 
     /// Marks the entry as expired; what is being computed is not stored.
-    pub(crate) fn expire(&self) {
-        super::invalidation::expire(&self.core, self.near.any(), &self.key);
+    pub(crate) async fn expire(&self, caller: Caller) -> Result<(), Error> {
+        self.place().expire(caller).await
+    }
+
+    pub(super) fn place(&self) -> Place<'_> {
+        let remote = self.remote().map(|remote| (remote, self.backend_key()));
+        Place { core: &self.core, near: self.near.any(), key: &self.key, remote }
     }
 
     /// Whether somebody in this process computes the entry.
@@ -184,8 +249,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         (ttl > 0).then(|| Made { stamp, tags, attention_from: stamp.attention_from(&timing) })
     }
 
-    /// Stores what was computed, if nothing has overtaken it; whether it did.
-    pub(super) fn store(&self, lead: &mut Lead, value: &V, made: &Made) -> bool {
+    /// Keeps a value in this process, if nothing has overtaken it: `fence` runs what it is handed while that is so.
+    pub(super) fn store_near(
+        &self,
+        value: &V,
+        made: &Made,
+        fence: &mut dyn FnMut(&mut dyn FnMut() -> bool) -> Commit,
+    ) -> bool {
         // Asked again under the lock: who joined since the value was invalidated joined under it.
         let epoch = made.stamp.epoch;
         let stands = || self.core.epoch() == epoch && !epoch.is_off() && made.tags.stand();
@@ -202,7 +272,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let mut present = false;
             table.look(arguments, &self.circumstances(), &mut |_, _, _| present = true);
             if present {
-                commit = lead.commit(|| {
+                commit = fence(&mut || {
                     if !stands() {
                         return false;
                     }
@@ -215,7 +285,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let Some(room) = self.room(commit == Commit::Declined) else { return commit == Commit::Stored };
         self.near.pinned(&mut |table| {
             let mut added = None;
-            commit = lead.commit(|| {
+            commit = fence(&mut || {
                 if !stands() {
                     return false;
                 }

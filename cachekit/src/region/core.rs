@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::builder::Settings;
 use super::failures::Failures;
@@ -15,10 +15,13 @@ use super::stats::{Counters, Event, Stats};
 use crate::clock::{Clock, NEVER, Nanos, System, coarse, nanos};
 use crate::events;
 use crate::flight::Flights;
+use crate::flight::looks::Looks;
 use crate::freshness::{Circumstances, Epoch};
 use crate::info::FnInfo;
+use crate::key::{Form, Key, region_text};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
+use crate::remote::Remote;
 use crate::tags::Tags;
 use crate::timing::Timing;
 
@@ -33,7 +36,11 @@ pub(crate) struct Core {
     #[cfg(any(test, feature = "testing"))]
     off: Mutex<usize>,
     settings: ArcSwap<Settings>,
+    /// The backend that the settings name, with what belongs to it.
+    remote: ArcSwapOption<Remote>,
     pub(crate) flights: Arc<Flights>,
+    /// Look-ups of the backend that are under way.
+    pub(crate) looks: Arc<Looks>,
     pub(crate) failures: Failures,
     pub(crate) tags: Tags,
     eviction: Eviction,
@@ -51,7 +58,13 @@ pub(crate) struct Core {
 type Attached = (Weak<dyn AnyNear>, Option<&'static FnInfo>);
 
 impl Core {
-    pub(crate) fn new(name: &str, settings: Settings) -> Self {
+    pub(crate) fn new(name: &str, settings: Settings) -> Arc<Self> {
+        let core = Arc::new(Self::without_backend(name, settings));
+        core.connect();
+        core
+    }
+
+    fn without_backend(name: &str, settings: Settings) -> Self {
         Self {
             name: name.into(),
             epoch: AtomicU64::new(0),
@@ -60,10 +73,12 @@ impl Core {
             #[cfg(any(test, feature = "testing"))]
             off: Mutex::default(),
             flights: Arc::new(Flights::new()),
+            looks: Arc::new(Looks::new()),
             failures: Failures::default(),
             tags: Tags::default(),
             eviction: Eviction::new(settings.capacity),
             settings: ArcSwap::from_pointee(settings),
+            remote: ArcSwapOption::empty(),
             has_mortals: AtomicBool::new(false),
             widest: AtomicU64::new(0),
             tables: RwLock::new(Vec::new()),
@@ -107,16 +122,45 @@ impl Core {
         self.settings.load_full()
     }
 
+    /// The region's backend, if it has one.
+    pub(crate) fn remote(&self) -> Option<Arc<Remote>> {
+        self.remote.load_full()
+    }
+
+    /// Makes what belongs to the backend that the settings name.
+    fn connect(self: &Arc<Self>) {
+        let remote = Remote::new(&Arc::downgrade(self), &self.name, &self.settings(), self.clock());
+        self.remote.store(remote);
+    }
+
+    /// Drops what is kept in this process; what is being computed is not kept either.
+    pub(crate) fn start_over(&self) {
+        self.move_epoch(Epoch::HARD);
+        self.purge(None);
+    }
+
+    /// The text that a backend is handed for a key: prefix, region and key, through the mangler.
+    pub(crate) fn backend_key(&self, key: &Key) -> String {
+        let settings = self.settings();
+        let region = region_text(&self.name);
+        let text = match key.form() {
+            Form::Call { function, .. } if function.starts_with(&region) => format!("{}{key}", settings.key_prefix),
+            _ => format!("{}{region}{key}", settings.key_prefix),
+        };
+        settings.key_mangler.as_ref().map_or(text.clone(), |mangler| mangler(&text))
+    }
+
     /// The settings for calls that start from now on.
     ///
     /// What the old settings stored is dropped where the new ones would read it wrongly.
     ///
     /// Gives the old settings, for the caller to drop where no lock is held, and whether to [`purge`](Self::purge) there.
-    pub(crate) fn set_settings(&self, new: Settings) -> (Arc<Settings>, bool) {
+    pub(crate) fn set_settings(self: &Arc<Self>, new: Settings) -> (Arc<Settings>, bool) {
         let readable = new.reads(&self.settings());
         let capacity = new.capacity;
         self.own_clock.store(new.clock.is_some(), Ordering::Relaxed);
         let old = self.settings.swap(Arc::new(new));
+        self.connect();
         if !readable {
             self.move_epoch(Epoch::HARD);
         }

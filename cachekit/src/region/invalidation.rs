@@ -3,13 +3,19 @@
 //! For an entry the flight is detached and the entry changed under one lock, so a computation that began before can
 //! neither be stored nor joined afterwards. For a region the epoch moves, in one step for any number of entries, and no
 //! clock is involved.
+//! With a backend this process forgets first, then the backend, and then this process what it has read in between; when the
+//! backend fails, the caller is told, and this process serves nothing of it before the invalidation is made up for.
+
+use std::sync::Arc;
 
 use super::core::Core;
 use super::stats::Event;
+use crate::error::Error;
 use crate::events;
 use crate::flight::FlightKey;
 use crate::freshness::Epoch;
 use crate::near::AnyNear;
+use crate::remote::{Caller, Remote};
 
 /// How much an invalidation of a region forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,15 +27,60 @@ pub enum Invalidation {
     Soft,
 }
 
-/// Removes an entry because somebody asked for it.
-pub(crate) fn forget(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
-    remove(core, near, key);
-    events::invalidated(&core.name, "entry");
-    core.counters.count(Event::Invalidation);
+/// An entry as an invalidation sees it, whatever its type.
+pub(crate) struct Place<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) near: &'a dyn AnyNear,
+    pub(crate) key: &'a FlightKey,
+    /// The backend that has the entry too, with the key by which it knows it.
+    pub(crate) remote: Option<(Arc<Remote>, String)>,
 }
 
-/// Removes an entry; what is being computed is not stored.
+impl Place<'_> {
+    /// Forgets the entry.
+    pub(crate) async fn forget(self, caller: Caller) -> Result<(), Error> {
+        self.told("entry");
+        self.remove();
+        let Some((remote, key)) = &self.remote else { return Ok(()) };
+        let deleted = remote.delete(caller, vec![key.clone()]).await;
+        // Somebody may have read the old value meanwhile.
+        self.remove();
+        deleted
+    }
+
+    /// Marks the entry as expired.
+    pub(crate) async fn expire(self, caller: Caller) -> Result<(), Error> {
+        self.told("entry, expired");
+        let Some((remote, key)) = &self.remote else {
+            let mut _failure = None;
+            self.near.pinned_any(&mut |table| {
+                _failure = self.core.flights.overtake(self.key, || {
+                    table.expire(&self.key.arguments);
+                    self.core.failures.forget(self.key)
+                });
+            });
+            return Ok(());
+        };
+        self.remove();
+        let expired = remote.expire(caller, key.clone()).await;
+        self.remove();
+        expired
+    }
+
+    /// Removes the entry from this process; what is being computed or read is not kept.
+    pub(crate) fn remove(&self) {
+        remove(self.core, self.near, self.key);
+    }
+
+    pub(crate) fn told(&self, what: &'static str) {
+        events::invalidated(&self.core.name, what);
+        self.core.counters.count(Event::Invalidation);
+    }
+}
+
+/// Removes an entry from this process; what is being computed or read is not kept.
 pub(crate) fn remove(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
+    core.looks.detach(key);
     let (mut removed, mut _failure) = (false, None);
     near.pinned_any(&mut |table| {
         (removed, _failure) = core.flights.overtake(key, || (table.remove(&key.arguments), core.failures.forget(key)));
@@ -37,39 +88,40 @@ pub(crate) fn remove(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
     core.release(usize::from(removed));
 }
 
-/// Marks an entry as expired.
-pub(crate) fn expire(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
-    let mut _failure = None;
-    near.pinned_any(&mut |table| {
-        _failure = core.flights.overtake(key, || {
-            table.expire(&key.arguments);
-            core.failures.forget(key)
-        });
-    });
-    events::invalidated(&core.name, "entry, expired");
+/// Invalidates every entry of the region.
+pub(crate) async fn all(core: &Core, how: Invalidation, caller: Caller) -> Result<(), Error> {
     core.counters.count(Event::Invalidation);
+    let softly = how == Invalidation::Soft;
+    events::invalidated(&core.name, if softly { "region, soft" } else { "region, hard" });
+    all_here(core, how);
+    let Some(remote) = core.remote() else { return Ok(()) };
+    let invalidated = remote.invalidate_region(caller, softly).await;
+    // Somebody may have read an old value meanwhile.
+    all_here(core, how);
+    invalidated
 }
 
-/// Invalidates every entry of the region.
-pub(crate) fn all(core: &Core, how: Invalidation) {
-    core.counters.count(Event::Invalidation);
+fn all_here(core: &Core, how: Invalidation) {
     match how {
-        Invalidation::Soft => {
-            core.move_epoch(Epoch::SOFT);
-            events::invalidated(&core.name, "region, soft");
-        }
+        Invalidation::Soft => core.move_epoch(Epoch::SOFT),
         Invalidation::Hard => {
             core.move_epoch(Epoch::HARD);
-            events::invalidated(&core.name, "region, hard");
             // Unreadable already; this frees their memory.
             core.purge(Some(core.epoch()));
         }
     }
 }
 
-/// Invalidates every entry that has the tag, in as many steps for a million of them as for one.
-pub(crate) fn tag(core: &Core, name: &str) {
-    core.tags.invalidate(name);
-    events::invalidated(&core.name, "tag");
-    core.counters.count(Event::Invalidation);
+/// Invalidates every entry that has one of the tags, in as many steps for a million of them as for one.
+pub(crate) async fn tags(core: &Core, names: &[String], caller: Caller) -> Result<(), Error> {
+    let here = || names.iter().for_each(|name| core.tags.invalidate(name));
+    here();
+    for _ in names {
+        events::invalidated(&core.name, "tag");
+        core.counters.count(Event::Invalidation);
+    }
+    let Some(remote) = core.remote().filter(|_| !names.is_empty()) else { return Ok(()) };
+    let invalidated = remote.invalidate_tags(caller, names).await;
+    here();
+    invalidated
 }

@@ -3,9 +3,12 @@
 //! A [`Region`] is the handle that users hold. Its functions attach their tables to it, and what it is told, to
 //! invalidate, to be configured, to count, holds for all of them. Entries set by hand live beside those of functions.
 
+pub(crate) mod backing;
 pub(crate) mod builder;
+mod by_key;
 pub(crate) mod call;
 pub(crate) mod core;
+mod direct;
 pub(crate) mod failures;
 pub(crate) mod hand;
 pub(crate) mod invalidation;
@@ -16,6 +19,7 @@ pub(crate) mod settle;
 pub(crate) mod share;
 pub(crate) mod stats;
 mod tasks;
+mod through;
 pub(crate) mod work;
 
 use std::convert::Infallible;
@@ -33,11 +37,12 @@ use self::hand::{HandNear, HandTable, hand_bytes};
 use self::work::Work;
 use crate::companion::{Storable, Value};
 use crate::error::{Error, Kind};
-use crate::flight::FlightKey;
+use crate::flight::{FlightKey, block_on};
 use crate::info::FnInfo;
 use crate::key::{Form, Key, region_text};
 use crate::near::{AnyNear, Near};
 use crate::options::CallOptions;
+use crate::remote::Caller;
 use crate::tags::TagNames;
 
 /// A named group of entries with common settings.
@@ -78,7 +83,7 @@ impl Region {
     }
 
     pub(crate) fn new(declared: RegionBuilder) -> Self {
-        let core = Arc::new(Core::new(&declared.name, declared.settings.clone()));
+        let core = Core::new(&declared.name, declared.settings.clone());
         let hand = Arc::new(HandTable::new());
         let any: Arc<dyn AnyNear> = hand.clone();
         let hand_number = core.attach(Arc::downgrade(&any), None);
@@ -165,12 +170,7 @@ impl Region {
     ///
     /// If the entry holds a value of another type, or the backend fails.
     pub fn get<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
-        let call = self.entry::<T>(&key.into(), Policy::default())?;
-        let value = call.get();
-        if value.is_none() {
-            self.check_type::<T>(&call)?;
-        }
-        Ok(value)
+        block_on(self.get_by(Caller::Thread, key.into()))
     }
 
     /// Stores a value. A computation of the key that is running is not stored.
@@ -182,8 +182,7 @@ impl Region {
     /// If the key is that of a function with values of another type, or of one with tags and made from its text, which
     /// does not tell them ([`is_untagged`](Error::is_untagged)); or the backend fails.
     pub fn set<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
-        self.writable(&key.into())?.set(value.clone());
-        Ok(())
+        block_on(self.set_by(Caller::Thread, key.into(), value))
     }
 
     /// Forgets an entry; it need not exist. A computation of the key that is running is not stored.
@@ -192,10 +191,7 @@ impl Region {
     ///
     /// If the backend fails; this process does not serve the value any more even then.
     pub fn delete(&self, key: impl Into<Key>) -> Result<(), Error> {
-        let (near, key, _) = self.find(&key.into())?;
-        let near = near.unwrap_or_else(|| self.0.hand.clone());
-        invalidation::forget(&self.0.core, &*near, &key);
-        Ok(())
+        block_on(self.delete_by(Caller::Thread, vec![key.into()]))
     }
 
     /// The value of an entry, made by `create` where there is none; one creation at a time per key.
@@ -243,19 +239,20 @@ impl Region {
         &self,
         keys: impl IntoIterator<Item = impl Into<Key>>,
     ) -> Result<Vec<Option<T>>, Error> {
-        keys.into_iter().map(|key| self.get(key)).collect()
+        block_on(self.get_many_by(Caller::Thread, keys.into_iter().map(Into::into).collect()))
     }
 
     /// Stores some values.
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set); values before the one that failed are stored.
+    /// As [`set`](Self::set). Where a key or a value is at fault, nothing is stored.
     pub fn set_many<'v, T: Value + Storable>(
         &self,
         entries: impl IntoIterator<Item = (impl Into<Key>, &'v T)>,
     ) -> Result<(), Error> {
-        entries.into_iter().try_for_each(|(key, value)| self.set(key, value))
+        let entries = entries.into_iter().map(|(key, value)| (key.into(), value.clone())).collect();
+        block_on(self.set_many_by(Caller::Thread, entries))
     }
 
     /// Forgets some entries.
@@ -264,7 +261,7 @@ impl Region {
     ///
     /// As [`delete`](Self::delete).
     pub fn delete_many(&self, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<(), Error> {
-        keys.into_iter().try_for_each(|key| self.delete(key))
+        block_on(self.delete_by(Caller::Thread, keys.into_iter().map(Into::into).collect()))
     }
 
     /// Invalidates every entry of the region, those of functions among them.
@@ -275,8 +272,7 @@ impl Region {
     ///
     /// If the backend fails.
     pub fn invalidate(&self, how: Invalidation) -> Result<(), Error> {
-        invalidation::all(&self.0.core, how);
-        Ok(())
+        block_on(invalidation::all(&self.0.core, how, Caller::Thread))
     }
 
     /// Invalidates every entry that has the tag: of functions by their attribute, by hand by [`Key::tagged`].
@@ -288,8 +284,7 @@ impl Region {
     ///
     /// If the backend fails.
     pub fn invalidate_tag(&self, tag: impl AsRef<str>) -> Result<(), Error> {
-        invalidation::tag(&self.0.core, tag.as_ref());
-        Ok(())
+        self.invalidate_tags([tag])
     }
 
     /// Invalidates every entry that has one of the tags.
@@ -298,7 +293,8 @@ impl Region {
     ///
     /// As [`invalidate_tag`](Self::invalidate_tag).
     pub fn invalidate_tags(&self, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Error> {
-        tags.into_iter().try_for_each(|tag| self.invalidate_tag(tag))
+        let tags: Vec<String> = tags.into_iter().map(|tag| tag.as_ref().to_owned()).collect();
+        block_on(invalidation::tags(&self.0.core, &tags, Caller::Thread))
     }
 
     /// What the region has counted so far.
@@ -310,14 +306,7 @@ impl Region {
     /// The text that a backend is handed for a key: prefix, region and key, through the mangler.
     #[must_use]
     pub fn backend_key(&self, key: impl Into<Key>) -> String {
-        let settings = self.0.core.settings();
-        let key = key.into();
-        let region = region_text(self.name());
-        let text = match key.form() {
-            Form::Call { function, .. } if function.starts_with(&region) => format!("{}{key}", settings.key_prefix),
-            _ => format!("{}{region}{key}", settings.key_prefix),
-        };
-        settings.key_mangler.as_ref().map_or(text.clone(), |mangler| mangler(&text))
+        self.0.core.backend_key(&key.into())
     }
 
     /// How many callers wait for a computation of the key.
@@ -361,6 +350,7 @@ impl Region {
             key: flight_key,
             policy: Policy {
                 ttl: policy.ttl.or(info.and_then(FnInfo::own_ttl)),
+                storage: policy.storage.filter(|_| !info.is_some_and(FnInfo::is_in_memory)),
                 timing: info.map_or(policy.timing, FnInfo::timing),
                 ..policy
             },
@@ -371,8 +361,8 @@ impl Region {
     }
 
     /// The entry of a key, to store in it.
-    fn writable<T: Value>(&self, key: &Key) -> Result<Call<T>, Error> {
-        let call = self.entry(key, Policy::default())?;
+    fn writable<T: Value + Storable>(&self, key: &Key) -> Result<Call<T>, Error> {
+        let call = self.entry(key, Policy::stored())?;
         if call.info.is_some_and(FnInfo::is_tagged) && key.origin().is_none() {
             return Err(Error::new(
                 Kind::Untagged,
@@ -402,19 +392,6 @@ impl Region {
         }
         let key = self.hand_key(&key.to_string());
         Ok((None, key, None))
-    }
-
-    /// An error if the entry is readable, but of another type.
-    fn check_type<T: Value>(&self, call: &Call<T>) -> Result<(), Error> {
-        if call.info.is_some() {
-            return Ok(());
-        }
-        let Some(found) = self.0.hand.read(&call.key.arguments, false) else { return Ok(()) };
-        let readable = found.judge(&call.circumstances()).is_fresh();
-        if readable && !found.value.is::<T>() {
-            return Err(mismatch::<T>(&call.key(), found.value.type_name));
-        }
-        Ok(())
     }
 }
 

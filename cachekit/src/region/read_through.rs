@@ -5,12 +5,15 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 
+use super::backing::{Backing, Reading};
 use super::call::Call;
 use super::failures::{StandIn, Wants};
 use super::settle::{Settled, Why};
 use super::share::Share;
 use super::stats::Event;
+use super::through::Claimed;
 use super::work::Work;
 use crate::clock::nanos;
 use crate::events;
@@ -19,16 +22,17 @@ use crate::flight::{Arrival, Ended, Follower, Lead, Limits, Outcome, Patience, S
 use crate::freshness::{Circumstances, Stamp, Verdict};
 use crate::near::Found;
 use crate::options::CallOptions;
+use crate::remote::{Caller, Remote};
 
 /// What a caller does next.
-enum Step<V> {
+pub(super) enum Step<V> {
     Serve(Served<V>),
     /// The function has failed a short while ago.
     Fail(Shared),
-    Compute(Lead, Why),
+    Compute(Lead, Why, Option<Backing<V>>),
     /// Serve, fresh or not, and have somebody else compute.
-    Renew(Lead, Found<V>, bool),
-    Wait(Follower, Patience),
+    Renew(Lead, Found<V>, bool, Option<Backing<V>>),
+    Wait(Follower, Patience, Option<Backing<V>>),
     /// The region is switched off.
     Bypass,
 }
@@ -39,6 +43,8 @@ enum Waited<V, E> {
     Compute(Lead),
     /// The value is of another type than this caller's, or not what it asked for.
     Alone,
+    /// What the others have may be older than an invalidation that this caller knows of.
+    Again,
 }
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
@@ -47,17 +53,42 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        let waited = match self.step_or_renew(share, &work) {
-            Step::Serve(served) => return Ok(served),
-            Step::Bypass | Step::Renew(..) => Waited::Alone,
-            Step::Fail(error) => failed(&error, share),
-            Step::Compute(lead, why) => return unwound(self.compute(lead, why, share, work)),
-            Step::Wait(follower, patience) => self.waited(follower.wait(&patience), share),
-        };
-        match waited {
-            Waited::Result(result) => result,
-            Waited::Alone => work.run().map(Served::computed),
-            Waited::Compute(lead) => unwound(self.compute(lead, Why::Missing, share, work)),
+        let remote = self.remote().map(|remote| (remote, self.names(&work)));
+        let mut in_background = work.is_renewable(self);
+        loop {
+            let step = match &remote {
+                None => self.step(in_background),
+                Some((remote, names)) => self.step_blocking(remote, names, in_background),
+            };
+            let Some(step) = self.renewed(step, share, &work) else {
+                // Nobody else will: this caller does.
+                in_background = false;
+                continue;
+            };
+            let (waited, why, backing) = match step {
+                Step::Serve(served) => return Ok(served),
+                Step::Bypass | Step::Renew(..) => (Waited::Alone, Why::Missing, None),
+                Step::Fail(error) => (failed(&error, share), Why::Missing, None),
+                Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
+                Step::Wait(follower, patience, backing) => {
+                    (self.waited(follower.wait(&patience), share, backing.as_ref()), Why::Missing, backing)
+                }
+            };
+            let (lead, backing) = match waited {
+                Waited::Result(result) => return result,
+                Waited::Alone => return work.run().map(Served::computed),
+                Waited::Again => continue,
+                Waited::Compute(lead) => match (backing, &remote) {
+                    (None, _) | (_, None) => (lead, None),
+                    (Some(backing), Some((_, names))) => match self.claim_blocking(lead, why, backing, names) {
+                        Claimed::Compute(lead, backing) => (lead, Some(backing)),
+                        Claimed::Serve(served) => return Ok(served),
+                        Claimed::Alone => return work.run().map(Served::computed),
+                        Claimed::Again => continue,
+                    },
+                },
+            };
+            return unwound(self.compute(lead, why, share, work, backing));
         }
     }
 
@@ -71,17 +102,44 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let waited = match self.step_or_renew(share, &work) {
-            Step::Serve(served) => return Ok(served),
-            Step::Bypass | Step::Renew(..) => Waited::Alone,
-            Step::Fail(error) => failed(&error, share),
-            Step::Compute(lead, why) => return unwound(self.compute_async(lead, why, share, work).await),
-            Step::Wait(follower, patience) => self.waited(follower.wait_async(&patience).await, share),
-        };
-        match waited {
-            Waited::Result(result) => result,
-            Waited::Alone => work.run().await.map(Served::computed),
-            Waited::Compute(lead) => unwound(self.compute_async(lead, Why::Missing, share, work).await),
+        let remote = self.remote().map(|remote| (remote, self.names(&work)));
+        let mut in_background = work.is_renewable(self);
+        loop {
+            let step = match &remote {
+                None => self.step(in_background),
+                Some((remote, names)) => Box::pin(self.step_through(remote, Caller::Task, names, in_background)).await,
+            };
+            let Some(step) = self.renewed(step, share, &work) else {
+                in_background = false;
+                continue;
+            };
+            let (waited, why, backing) = match step {
+                Step::Serve(served) => return Ok(served),
+                Step::Bypass | Step::Renew(..) => (Waited::Alone, Why::Missing, None),
+                Step::Fail(error) => (failed(&error, share), Why::Missing, None),
+                Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
+                Step::Wait(follower, patience, backing) => {
+                    let ended = follower.wait_async(&patience).await;
+                    (self.waited(ended, share, backing.as_ref()), Why::Missing, backing)
+                }
+            };
+            let (lead, backing) = match waited {
+                Waited::Result(result) => return result,
+                Waited::Alone => return work.run().await.map(Served::computed),
+                Waited::Again => continue,
+                Waited::Compute(lead) => match (backing, &remote) {
+                    (None, _) | (_, None) => (lead, None),
+                    (Some(backing), Some((_, names))) => {
+                        match Box::pin(self.claim(Caller::Task, lead, why, backing, names)).await {
+                            Claimed::Compute(lead, backing) => (lead, Some(backing)),
+                            Claimed::Serve(served) => return Ok(served),
+                            Claimed::Alone => return work.run().await.map(Served::computed),
+                            Claimed::Again => continue,
+                        }
+                    }
+                },
+            };
+            return unwound(self.compute_async(lead, why, share, work, backing).await);
         }
     }
 
@@ -90,9 +148,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        match self.begin() {
+        let begun = match self.remote() {
+            None => self.begin(None).map(|lead| (lead, None)),
+            Some(remote) => self.begin_blocking(&remote, &self.names(&work)),
+        };
+        match begun {
             None => work.run(),
-            Some(lead) => unwound(self.compute(lead, Why::Refresh, share, work)).map(|served| served.value),
+            Some((lead, backing)) => {
+                unwound(self.compute(lead, Why::Refresh, share, work, backing)).map(|served| served.value)
+            }
         }
     }
 
@@ -106,75 +170,120 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        match self.begin() {
+        let begun = match self.remote() {
+            None => self.begin(None).map(|lead| (lead, None)),
+            Some(remote) => {
+                let names = self.names(&work);
+                Box::pin(self.begin_through(&remote, Caller::Task, &names)).await
+            }
+        };
+        match begun {
             None => work.run().await,
-            Some(lead) => unwound(self.compute_async(lead, Why::Refresh, share, work).await).map(|served| served.value),
+            Some((lead, backing)) => {
+                let settled = self.compute_async(lead, Why::Refresh, share, work, backing).await;
+                unwound(settled).map(|served| served.value)
+            }
         }
     }
 
-    /// What the caller does next, where a renewal has been handed to the background already.
-    fn step_or_renew<E, A, B, D>(&self, share: Option<Share<E>>, work: &Work<V, E, A, B, D>) -> Step<V> {
-        match self.step(work.is_renewable(self)) {
-            Step::Renew(lead, found, is_fresh) => match self.renew(lead, found, is_fresh, share, work) {
-                Some(served) => Step::Serve(served),
-                // Nobody else will: this caller does.
-                None => self.step(false),
-            },
-            step => step,
+    /// Hands a renewal to the background; `None` where nobody took it.
+    fn renewed<E, A, B, D>(
+        &self,
+        step: Step<V>,
+        share: Option<Share<E>>,
+        work: &Work<V, E, A, B, D>,
+    ) -> Option<Step<V>> {
+        match step {
+            Step::Renew(lead, found, is_fresh, backing) => {
+                self.renew(lead, found, is_fresh, backing, share, work).map(Step::Serve)
+            }
+            step => Some(step),
         }
     }
 
+    /// What the caller does next where there is nothing beside this process.
     fn step(&self, in_background: bool) -> Step<V> {
-        let core = &self.core;
         loop {
             // The epoch is read before anything else: what is found or computed counts only while it stands.
             let at = self.circumstances();
             if at.epoch.is_off() {
                 return Step::Bypass;
             }
-            let found = self.near.read(&self.key.arguments, true);
-            let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
-            let is_fresh = verdict.is_fresh();
-            let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
-                Some(found) if verdict == Verdict::Fresh => return Step::Serve(self.served(found, Source::Fresh)),
-                found => found,
-            };
-            let takes = self.would_take(found.as_ref().map(|found| (&found.stamp, verdict)), &at, in_background);
-            match (core.failures.stand_in(&self.key, at.now, at.epoch, takes), found.as_ref()) {
-                (Some(StandIn::OldValue), Some(found)) => {
-                    return Step::Serve(self.served(found.clone(), fresh_or(Source::StaleOnError, is_fresh)));
-                }
-                (Some(StandIn::Error(error)), _) => {
-                    core.counters.count(Event::Hit);
-                    return Step::Fail(error);
-                }
-                _ => {}
-            }
-            let waits = found.is_none() || matches!(verdict, Verdict::IfError | Verdict::Missing);
-            match self.elect(&at, verdict, waits, in_background) {
-                Turn::Lead(lead) => {
-                    let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
-                    if let Some(found) = found.filter(|_| renews) {
-                        return Step::Renew(lead, found, is_fresh);
-                    }
-                    core.counters.count(Event::Miss);
-                    return Step::Compute(lead, if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing });
-                }
-                Turn::Follow(follower) => {
-                    core.counters.count(Event::Coalesced);
-                    events::coalesced(self.subject(&|| self.key()));
-                    return Step::Wait(follower, self.patience(&at));
-                }
-                Turn::Busy => {
-                    if let Some(found) = found {
-                        return Step::Serve(self.served(found, fresh_or(Source::Stale, is_fresh)));
-                    }
-                }
-                Turn::Settled => {}
-                Turn::Alone => return Step::Bypass,
-                Turn::Reentrant => self.refuse_reentrance(),
+            if let Some(step) = self.step_near(&at, None, in_background) {
+                return step;
             }
         }
+    }
+
+    /// What the caller does next by what is kept in this process; `None` if it is to look again.
+    pub(super) fn step_near(
+        &self,
+        at: &Circumstances,
+        failing: Option<&Arc<Remote>>,
+        in_background: bool,
+    ) -> Option<Step<V>> {
+        let found = self.near.read(&self.key.arguments, true);
+        let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(at));
+        self.decide(at, found, verdict, failing.map(Backing::failing), in_background)
+    }
+
+    /// What the caller does next with what was found; `None` if it is to look again.
+    pub(super) fn decide(
+        &self,
+        at: &Circumstances,
+        found: Option<Found<V>>,
+        verdict: Verdict,
+        backing: Option<Backing<V>>,
+        in_background: bool,
+    ) -> Option<Step<V>> {
+        let core = &self.core;
+        let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
+        let is_fresh = verdict.is_fresh();
+        let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
+            Some(found) if verdict == Verdict::Fresh => {
+                return Some(Step::Serve(self.served(found, if is_read { Source::Backend } else { Source::Fresh })));
+            }
+            found => found,
+        };
+        let takes = self.would_take(found.as_ref().map(|found| (&found.stamp, verdict)), at, in_background);
+        match (core.failures.stand_in(&self.key, at.now, at.epoch, takes), found.as_ref()) {
+            (Some(StandIn::OldValue), Some(found)) => {
+                return Some(Step::Serve(self.served(found.clone(), fresh_or(Source::StaleOnError, is_fresh))));
+            }
+            (Some(StandIn::Error(error)), _) => {
+                core.counters.count(Event::Hit);
+                return Some(Step::Fail(error));
+            }
+            _ => {}
+        }
+        let waits = found.is_none() || matches!(verdict, Verdict::IfError | Verdict::Missing);
+        Some(match self.elect(at, verdict, waits, in_background, backing.as_ref()) {
+            Turn::Lead(lead) => {
+                let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
+                if let Some(found) = found.filter(|_| renews) {
+                    return Some(Step::Renew(lead, found, is_fresh, backing));
+                }
+                // With a backend it is counted when it is known whether this caller computes.
+                if backing.is_none() {
+                    core.counters.count(Event::Miss);
+                }
+                Step::Compute(lead, if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing }, backing)
+            }
+            Turn::Follow(follower) => {
+                core.counters.count(Event::Coalesced);
+                events::coalesced(self.subject(&|| self.key()));
+                let patience = self.patience(at);
+                let backing = backing.map(|backing| Backing { waits_until: Some(patience.until), ..backing });
+                Step::Wait(follower, patience, backing)
+            }
+            Turn::Busy => {
+                let found = found?;
+                Step::Serve(self.served(found, fresh_or(Source::Stale, is_fresh)))
+            }
+            Turn::Settled => return None,
+            Turn::Alone => Step::Bypass,
+            Turn::Reentrant => self.refuse_reentrance(),
+        })
     }
 
     /// What this caller could do with what is known of a failure.
@@ -189,8 +298,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Wants { old_value: stamp.covers_failure(verdict, at, in_background), error: !is_served }
     }
 
-    fn served(&self, found: Found<V>, source: Source) -> Served<V> {
-        if source == Source::Fresh {
+    pub(super) fn served(&self, found: Found<V>, source: Source) -> Served<V> {
+        if matches!(source, Source::Fresh | Source::Backend) {
             self.core.counters.count(Event::Hit);
         } else {
             self.core.counters.count(Event::StaleHit);
@@ -206,6 +315,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         mut lead: Lead,
         found: Found<V>,
         is_fresh: bool,
+        backing: Option<Backing<V>>,
         share: Option<Share<E>>,
         work: &Work<V, E, A, B, D>,
     ) -> Option<Served<V>> {
@@ -213,7 +323,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         // What this one call asks for is no reason to store less, or something else, for everyone.
         let call = Self { options: CallOptions::default(), ..self.clone() };
         // A copy of the arguments that panics is a renewal that fails: this caller has a value.
-        let started = reentrance::caught(|| work.renew(call, lead, share));
+        let started = reentrance::caught(|| work.renew(call, lead, share, backing));
         let is_started = started.as_ref().is_ok_and(|is_started| *is_started);
         self.core.counters.count(if is_started { Event::Renewal } else { Event::RenewalSkipped });
         events::renewing(self.subject(&|| self.key()), is_started);
@@ -228,10 +338,25 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Some(self.served(found, fresh_or(Source::Stale, is_fresh)))
     }
 
-    fn elect(&self, at: &Circumstances, verdict: Verdict, waits: bool, in_background: bool) -> Turn {
+    fn elect(
+        &self,
+        at: &Circumstances,
+        verdict: Verdict,
+        waits: bool,
+        in_background: bool,
+        backing: Option<&Backing<V>>,
+    ) -> Turn {
         // Such an old value is served beside a computation, and not for want of one.
         let takes_queued = waits || verdict == Verdict::Stale;
-        let caller = Arrival { epoch: at.epoch, now: at.now, limits: self.limits(at), waits, takes_queued };
+        let reading = backing.and_then(|backing| backing.reading.as_ref());
+        let caller = Arrival {
+            epoch: at.epoch,
+            ground: reading.map_or(0, Reading::ground),
+            now: at.now,
+            limits: self.limits(at),
+            waits,
+            takes_queued,
+        };
         let mut turn = Turn::Settled;
         let mut _leading = None;
         // Pinned around the election: no value is dropped while the flight's lock is held. When the pin goes, a drop may
@@ -239,10 +364,17 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.near.pinned(&mut |table| {
             turn = self.core.flights.elect(&self.key, &caller, || {
                 let (mut is_fresh, mut takes) = (false, self.would_take(None, at, in_background));
-                table.look(&self.key.arguments, at, &mut |_, stamp, verdict| {
-                    is_fresh = verdict == Verdict::Fresh;
-                    takes = self.would_take(Some((stamp, verdict)), at, in_background);
-                });
+                match reading {
+                    // Whoever is granted the lease is told what has been stored meanwhile.
+                    Some(reading) => {
+                        let found = reading.found.as_ref().map(|found| (&found.stamp, reading.verdict));
+                        takes = self.would_take(found, at, in_background);
+                    }
+                    None => table.look(&self.key.arguments, at, &mut |_, stamp, verdict| {
+                        is_fresh = verdict == Verdict::Fresh;
+                        takes = self.would_take(Some((stamp, verdict)), at, in_background);
+                    }),
+                }
                 let stands = is_fresh || self.core.failures.has_stand_in(&self.key, at.now, at.epoch, takes);
                 (stands, self.core.epoch())
             });
@@ -257,7 +389,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Limits { deadline: at.timing.deadline(), most_disowned: self.core.max_disowned() }
     }
 
-    fn patience(&self, at: &Circumstances) -> Patience {
+    pub(super) fn patience(&self, at: &Circumstances) -> Patience {
         let timeout = at.timing.wait_timeout;
         Patience {
             clock: self.core.clock(),
@@ -267,13 +399,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Takes the lead whatever else runs; `None` where nothing is to be stored, or the region is switched off.
-    fn begin(&self) -> Option<Lead> {
+    pub(super) fn begin(&self, reading: Option<&Reading<V>>) -> Option<Lead> {
         if !self.options.stores {
             return None;
         }
         let at = self.circumstances();
         let until = at.now.saturating_add(at.timing.deadline());
-        match self.core.flights.begin(&self.key, until, || self.core.epoch()) {
+        match self.core.flights.begin(&self.key, until, reading.map_or(0, Reading::ground), || self.core.epoch()) {
             Turn::Lead(lead) if lead.epoch().is_off() => {
                 // The entry would come back when the region is switched on.
                 super::invalidation::remove(&self.core, self.near.any(), &self.key);
@@ -291,16 +423,17 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         )
     }
 
-    fn waited<E>(&self, ended: Ended, share: Option<Share<E>>) -> Waited<V, E> {
+    fn waited<E>(&self, ended: Ended, share: Option<Share<E>>, backing: Option<&Backing<V>>) -> Waited<V, E> {
         match ended {
-            Ended::Promoted(lead) => match self.instead_of_computing(false) {
+            Ended::Promoted(lead) => match self.instead_of_computing(false, backing) {
                 Some(served) => Waited::Result(Ok(served)),
                 None => Waited::Compute(lead),
             },
-            Ended::TimedOut(lead) => match self.instead_of_computing(self.options.takes_stale) {
+            Ended::TimedOut(lead) => match self.instead_of_computing(self.options.takes_stale, backing) {
                 Some(served) => Waited::Result(Ok(served)),
                 None => Waited::Compute(lead),
             },
+            Ended::With(Outcome::Unproven) => Waited::Again,
             Ended::With(Outcome::Value { source: Source::Stale | Source::StaleOnError, covered, .. })
                 if !self.options.takes_stale =>
             {
@@ -319,9 +452,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// The value that a caller takes who was counted as waiting and is to compute now: a fresh one that has come
     /// meanwhile, or an old one where it `takes_stale`.
-    fn instead_of_computing(&self, takes_stale: bool) -> Option<Served<V>> {
-        let found = self.near.read(&self.key.arguments, true)?;
-        let verdict = found.judge(&self.circumstances());
+    fn instead_of_computing(&self, takes_stale: bool, backing: Option<&Backing<V>>) -> Option<Served<V>> {
+        let (found, verdict) = match backing.and_then(|backing| backing.reading.as_ref()) {
+            Some(reading) => (reading.found.clone()?, reading.verdict),
+            None => {
+                let found = self.near.read(&self.key.arguments, true)?;
+                let verdict = found.judge(&self.circumstances());
+                (found, verdict)
+            }
+        };
         let is_fresh = verdict.is_fresh();
         (is_fresh || verdict != Verdict::Missing && takes_stale)
             .then(|| found.served(fresh_or(Source::Stale, is_fresh)))

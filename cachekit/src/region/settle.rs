@@ -4,17 +4,20 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backing::Backing;
 use super::call::Call;
 use super::failures::Remembered;
 use super::read_through::fresh_or;
 use super::share::Share;
 use super::stats::Event;
+use super::through::Kept;
 use super::work::Work;
 use crate::clock::{Nanos, nanos};
 use crate::events;
 use crate::fetched::{Served, Source};
-use crate::flight::{Lead, Outcome, Shared, reentrance};
+use crate::flight::{Lead, Outcome, Shared, block_on, reentrance};
 use crate::near::Made;
+use crate::remote::Caller;
 use crate::tags::Tagged;
 
 /// Why a value is computed, which decides what becomes of a failure.
@@ -40,6 +43,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         why: Why,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
+        backing: Option<Backing<V>>,
     ) -> Settled<V, E>
     where
         B: FnOnce(A) -> Result<V, E>,
@@ -50,7 +54,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             tags = self.tag(&lead, &work);
             work.run()
         });
-        self.settle(lead, why, share, begun, tags, result)
+        match backing {
+            None => self.settle(lead, why, share, begun, tags, result),
+            Some(backing) => self.settle_blocking(lead, why, share, begun, tags, result, backing),
+        }
     }
 
     pub(super) async fn compute_async<E, A, B, F, D>(
@@ -59,6 +66,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         why: Why,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
+        backing: Option<Backing<V>>,
     ) -> Settled<V, E>
     where
         B: FnOnce(A) -> F,
@@ -71,7 +79,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             work.run()
         })
         .await;
-        self.settle(lead, why, share, begun, tags, result)
+        match backing {
+            None => self.settle(lead, why, share, begun, tags, result),
+            Some(backing) => self.settle_through(Caller::Task, lead, why, share, begun, tags, result, backing).await,
+        }
     }
 
     /// Whether a renewal that comes to its turn is still wanted.
@@ -90,7 +101,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Stores what was computed, or finds what covers a failure, and tells those who wait.
     fn settle<E>(
         &self,
-        mut lead: Lead,
+        lead: Lead,
         why: Why,
         share: Option<Share<E>>,
         begun: Nanos,
@@ -98,10 +109,69 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         result: Result<Result<V, E>, reentrance::Payload>,
     ) -> Settled<V, E> {
         // From here on clones and drops of users' values may run, and may ask for this very key.
-        let _leading = reentrance::Leading::storing(lead.flight());
+        let flight = Arc::clone(lead.flight());
+        let _leading = reentrance::Leading::storing(&flight);
         let cost = self.core.now().saturating_sub(begun);
-        // `should_cache` and `ttl` are the function's as much as its body is.
-        let judged = result.and_then(|result| {
+        let judged = self.worth(&lead, cost, &tags, result);
+        self.conclude(lead, why, share, cost, tags, judged, None)
+    }
+
+    /// As [`settle`](Self::settle), in a region with a backend.
+    #[expect(clippy::too_many_arguments, reason = "as `settle`, and what stands behind the call")]
+    async fn settle_through<E>(
+        &self,
+        caller: Caller,
+        mut lead: Lead,
+        why: Why,
+        share: Option<Share<E>>,
+        begun: Nanos,
+        tags: Tagged,
+        result: Result<Result<V, E>, reentrance::Payload>,
+        backing: Backing<V>,
+    ) -> Settled<V, E> {
+        let cost = self.core.now().saturating_sub(begun);
+        let judged = {
+            let _leading = reentrance::Leading::storing(lead.flight());
+            self.worth(&lead, cost, &tags, result)
+        };
+        let (judged, kept) = match judged {
+            Ok((Ok(value), made)) => match self.keep(caller, &mut lead, &backing, &value, made.as_ref()).await {
+                Ok(kept) => (Ok((Ok(value), made)), Some(kept)),
+                Err(payload) => (Err(payload), None),
+            },
+            judged => (judged, None),
+        };
+        let flight = Arc::clone(lead.flight());
+        let _leading = reentrance::Leading::storing(&flight);
+        self.conclude(lead, why, share, cost, tags, judged, Some((&backing, kept)))
+    }
+
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "as `settle_through`")]
+    fn settle_blocking<E>(
+        &self,
+        lead: Lead,
+        why: Why,
+        share: Option<Share<E>>,
+        begun: Nanos,
+        tags: Tagged,
+        result: Result<Result<V, E>, reentrance::Payload>,
+        backing: Backing<V>,
+    ) -> Settled<V, E> {
+        block_on(self.settle_through(Caller::Thread, lead, why, share, begun, tags, result, backing))
+    }
+
+    /// Whether a value is to be stored, and what is known of it then.
+    ///
+    /// `should_cache` and `ttl` are the function's as much as its body is.
+    fn worth<E>(
+        &self,
+        lead: &Lead,
+        cost: Nanos,
+        tags: &Tagged,
+        result: Result<Result<V, E>, reentrance::Payload>,
+    ) -> Result<(Result<V, E>, Option<Made>), reentrance::Payload> {
+        result.and_then(|result| {
             reentrance::run(lead.flight(), || {
                 let made = match (&result, self.policy.should_cache) {
                     (Err(_), _) => None,
@@ -110,41 +180,69 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 };
                 (result, made)
             })
-        });
+        })
+    }
+
+    /// Tells those who wait, and this caller.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a computation at its end")]
+    fn conclude<E>(
+        &self,
+        mut lead: Lead,
+        why: Why,
+        share: Option<Share<E>>,
+        cost: Nanos,
+        tags: Tagged,
+        judged: Result<(Result<V, E>, Option<Made>), reentrance::Payload>,
+        backing: Option<(&Backing<V>, Option<Kept>)>,
+    ) -> Settled<V, E> {
+        let (backing, kept) = backing.map_or((None, None), |(backing, kept)| (Some(backing), kept));
         // A clone that panics is told to those who wait as if the function had: each of them would clone too.
         let settled = judged.and_then(|(result, made)| {
             reentrance::caught(|| match result {
-                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made.as_ref())),
-                Err(error) => self.failed(&mut lead, why, share, cost, tags, error),
+                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made.as_ref(), backing, kept)),
+                Err(error) => self.failed(&mut lead, why, share, cost, tags, error, backing),
             })
         });
         if let Err(payload) = &settled {
             self.core.counters.count(Event::CreationFailure);
             let is_renewal = matches!(why, Why::Ahead | Why::Background);
             // A clone that panics once may do so again.
-            let covered = is_renewal && reentrance::caught(|| self.cover(&lead, why).is_some()).unwrap_or(false);
+            let covered =
+                is_renewal && reentrance::caught(|| self.cover(&lead, why, backing).is_some()).unwrap_or(false);
             lead.panicked(reentrance::message(payload));
             events::failed(self.subject(&|| self.key()), Duration::from_nanos(cost), covered);
         }
         settled
     }
 
-    fn succeeded(&self, lead: &mut Lead, why: Why, cost: Nanos, value: V, made: Option<&Made>) -> Served<V> {
-        let stamp = made.filter(|made| self.store(lead, &value, made)).map(|made| made.stamp);
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a value")]
+    fn succeeded(
+        &self,
+        lead: &mut Lead,
+        why: Why,
+        cost: Nanos,
+        value: V,
+        made: Option<&Made>,
+        backing: Option<&Backing<V>>,
+        kept: Option<Kept>,
+    ) -> Served<V> {
+        let stored = match (kept, made) {
+            (None, Some(made)) => self.store_near(&value, made, &mut |store| lead.commit(store)),
+            (kept, _) => kept == Some(Kept::Stored),
+        };
+        let stamp = made.filter(|_| stored).map(|made| made.stamp);
         let mut _failure = None;
         match made {
             // Stored, which forgets failures, or overtaken by something newer.
             Some(_) => {}
             // The old value stays, and nobody asks for another one so soon.
-            None if why == Why::Background => drop(self.cover(lead, why)),
+            None if why == Why::Background => drop(self.cover(lead, why, backing)),
             // It works again, whatever becomes of the value.
             None => lead.note(|| _failure = self.core.failures.forget(&self.key)),
         }
-        lead.finish(|| Outcome::Value {
-            value: Arc::new(value.clone()),
-            source: Source::Coalesced,
-            stamp,
-            covered: None,
+        lead.finish(|| match kept {
+            Some(Kept::Overtaken) => Outcome::Unproven,
+            _ => Outcome::Value { value: Arc::new(value.clone()), source: Source::Coalesced, stamp, covered: None },
         });
         self.core.counters.count(Event::Creation);
         events::created(self.subject(&|| self.key()), Duration::from_nanos(cost));
@@ -159,16 +257,22 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         cost: Nanos,
         tags: Tagged,
         error: E,
+        backing: Option<&Backing<V>>,
     ) -> Result<Served<V>, E> {
-        let cover = self.cover(lead, why);
+        let cover = self.cover(lead, why, backing);
+        let is_read = backing.is_some_and(|backing| backing.reading.is_some());
         let covered = cover.is_some();
         let result = match (cover, share) {
             (Some(old), _) => {
-                lead.finish(|| Outcome::Value {
-                    value: Arc::new(old.value.clone()),
-                    source: old.source,
-                    stamp: old.stamp,
-                    covered: share.map(|share| share.erase(&error)),
+                lead.finish(|| match is_read {
+                    // Somebody may have invalidated it since: each looks again, and finds it where nobody has.
+                    true => Outcome::Unproven,
+                    false => Outcome::Value {
+                        value: Arc::new(old.value.clone()),
+                        source: old.source,
+                        stamp: old.stamp,
+                        covered: share.map(|share| share.erase(&error)),
+                    },
                 });
                 // Who asked for a new value, or for a fresh one, is told that there is none.
                 let is_taken = old.source == Source::Fresh || self.options.takes_stale;
@@ -191,9 +295,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The old value in place of an error, where the settings allow it; the next attempt then waits.
-    fn cover(&self, lead: &Lead, why: Why) -> Option<Served<V>> {
+    fn cover(&self, lead: &Lead, why: Why, backing: Option<&Backing<V>>) -> Option<Served<V>> {
         let at = self.circumstances();
-        let found = self.near.read(&self.key.arguments, true)?;
+        let found = match backing.and_then(|backing| backing.reading.as_ref()) {
+            Some(reading) => reading.found.clone()?,
+            None => self.near.read(&self.key.arguments, true)?,
+        };
         let verdict = found.judge(&at);
         let is_fresh = verdict.is_fresh();
         let in_background = why == Why::Background;

@@ -51,6 +51,9 @@ pub struct Stats {
     pub evictions: u64,
     /// Failures of the backend, time-outs among them.
     pub backend_errors: u64,
+    /// What the backend held that is no record this region can read: foreign, torn, of a newer version, of another codec or
+    /// type. Each was a miss.
+    pub unreadable: u64,
     /// Entries in this process now, whatever their state.
     pub entries: u64,
 }
@@ -60,7 +63,8 @@ impl fmt::Display for Stats {
         write!(
             f,
             "hits {}, stale hits {}, misses {}, coalesced {}, creations {}, creation failures {}, renewals {}, \
-             renewals skipped {}, disowned {}, invalidations {}, evictions {}, backend errors {}, entries {}",
+             renewals skipped {}, disowned {}, invalidations {}, evictions {}, backend errors {}, unreadable {}, \
+             entries {}",
             self.hits,
             self.stale_hits,
             self.misses,
@@ -73,6 +77,7 @@ impl fmt::Display for Stats {
             self.invalidations,
             self.evictions,
             self.backend_errors,
+            self.unreadable,
             self.entries
         )
     }
@@ -91,9 +96,11 @@ pub(crate) enum Event {
     RenewalSkipped,
     Invalidation,
     Eviction,
+    BackendError,
+    Unreadable,
 }
 
-const EVENTS: usize = Event::Eviction as usize + 1;
+const EVENTS: usize = Event::Unreadable as usize + 1;
 
 /// The counts of one thread, on cache lines of their own.
 #[repr(align(128))]
@@ -199,7 +206,8 @@ impl Counters {
             disowned,
             invalidations: sum(Event::Invalidation),
             evictions: sum(Event::Eviction),
-            backend_errors: 0,
+            backend_errors: sum(Event::BackendError),
+            unreadable: sum(Event::Unreadable),
             entries: entries as u64,
         }
     }

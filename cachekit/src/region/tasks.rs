@@ -6,12 +6,12 @@ use std::convert::Infallible;
 use std::future::Future;
 
 use super::work::Work;
-use super::{Invalidation, Region};
+use super::{Invalidation, Region, invalidation};
 use crate::companion::{Storable, Value};
 use crate::error::Error;
 use crate::key::Key;
+use crate::remote::Caller;
 
-#[allow(clippy::unused_async)]
 impl Region {
     /// As [`get`](Self::get).
     ///
@@ -19,7 +19,7 @@ impl Region {
     ///
     /// As [`get`](Self::get).
     pub async fn get_async<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
-        self.get(key)
+        self.get_by(Caller::Task, key.into()).await
     }
 
     /// As [`set`](Self::set).
@@ -28,7 +28,7 @@ impl Region {
     ///
     /// As [`set`](Self::set).
     pub async fn set_async<T: Value + Storable>(&self, key: impl Into<Key>, value: &T) -> Result<(), Error> {
-        self.set(key, value)
+        self.set_by(Caller::Task, key.into(), value).await
     }
 
     /// As [`delete`](Self::delete).
@@ -37,7 +37,7 @@ impl Region {
     ///
     /// As [`delete`](Self::delete).
     pub async fn delete_async(&self, key: impl Into<Key>) -> Result<(), Error> {
-        self.delete(key)
+        self.delete_by(Caller::Task, vec![key.into()]).await
     }
 
     /// As [`get_or_create`](Self::get_or_create). Where the future of a creation is dropped, a caller who waits creates.
@@ -88,7 +88,7 @@ impl Region {
         &self,
         keys: impl IntoIterator<Item = impl Into<Key>>,
     ) -> Result<Vec<Option<T>>, Error> {
-        self.get_many(keys)
+        self.get_many_by(Caller::Task, keys.into_iter().map(Into::into).collect()).await
     }
 
     /// As [`set_many`](Self::set_many).
@@ -100,7 +100,8 @@ impl Region {
         &self,
         entries: impl IntoIterator<Item = (impl Into<Key>, &'v T)>,
     ) -> Result<(), Error> {
-        self.set_many(entries)
+        let entries = entries.into_iter().map(|(key, value)| (key.into(), value.clone())).collect();
+        self.set_many_by(Caller::Task, entries).await
     }
 
     /// As [`delete_many`](Self::delete_many).
@@ -109,7 +110,7 @@ impl Region {
     ///
     /// As [`delete_many`](Self::delete_many).
     pub async fn delete_many_async(&self, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<(), Error> {
-        self.delete_many(keys)
+        self.delete_by(Caller::Task, keys.into_iter().map(Into::into).collect()).await
     }
 
     /// As [`invalidate`](Self::invalidate).
@@ -118,7 +119,7 @@ impl Region {
     ///
     /// As [`invalidate`](Self::invalidate).
     pub async fn invalidate_async(&self, how: Invalidation) -> Result<(), Error> {
-        self.invalidate(how)
+        invalidation::all(self.core(), how, Caller::Task).await
     }
 
     /// As [`invalidate_tag`](Self::invalidate_tag).
@@ -127,7 +128,7 @@ impl Region {
     ///
     /// As [`invalidate_tag`](Self::invalidate_tag).
     pub async fn invalidate_tag_async(&self, tag: impl AsRef<str>) -> Result<(), Error> {
-        self.invalidate_tag(tag)
+        self.invalidate_tags_async([tag]).await
     }
 
     /// As [`invalidate_tags`](Self::invalidate_tags).
@@ -136,6 +137,7 @@ impl Region {
     ///
     /// As [`invalidate_tags`](Self::invalidate_tags).
     pub async fn invalidate_tags_async(&self, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Error> {
-        self.invalidate_tags(tags)
+        let tags: Vec<String> = tags.into_iter().map(|tag| tag.as_ref().to_owned()).collect();
+        invalidation::tags(self.core(), &tags, Caller::Task).await
     }
 }

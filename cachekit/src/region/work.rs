@@ -3,12 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use super::backing::Backing;
 use super::call::Call;
 use super::runner::has_current;
 use super::settle::Why;
 use super::share::Share;
+use super::through::Claimed;
 use crate::companion::Value;
 use crate::flight::Lead;
+use crate::remote::Caller;
 use crate::tags::TagNames;
 
 /// A computation that owns what it needs.
@@ -36,7 +39,7 @@ pub(super) struct Renewal<V, E, A, D> {
     is_async: bool,
 }
 
-type Start<V, E, D> = fn(Call<V>, Lead, Option<Share<E>>, D) -> bool;
+type Start<V, E, D> = fn(Call<V>, Lead, Option<Share<E>>, Option<Backing<V>>, D) -> bool;
 
 impl<V, E, A, B, D> Work<V, E, A, B, D> {
     /// The body, and the arguments to run it on.
@@ -74,10 +77,16 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     }
 
     /// Renews the value in the background; false where there is no room for that.
-    pub(super) fn renew(&self, mut call: Call<V>, lead: Lead, share: Option<Share<E>>) -> bool {
+    pub(super) fn renew(
+        &self,
+        mut call: Call<V>,
+        lead: Lead,
+        share: Option<Share<E>>,
+        backing: Option<Backing<V>>,
+    ) -> bool {
         let Some(renewal) = &self.renewal else { return false };
         self.tag(&mut call.tags);
-        (renewal.start)(call, lead, share, (renewal.own)(&self.args))
+        (renewal.start)(call, lead, share, backing, (renewal.own)(&self.args))
     }
 }
 
@@ -105,14 +114,26 @@ fn start<V: Value, E: Send + 'static>(
     call: Call<V>,
     mut lead: Lead,
     share: Option<Share<E>>,
+    backing: Option<Backing<V>>,
     compute: Owned<V, E>,
 ) -> bool {
     let runner = call.core.runner();
     let work: Work<V, E, _, _, ()> = Work::new((), |()| compute());
     runner.run(Box::new(move || {
-        if call.begins(&mut lead) {
+        if !call.begins(&mut lead) {
+            return;
+        }
+        let begun = match backing {
+            None => Some((lead, None)),
+            Some(backing) => match call.claim_blocking(lead, Why::Background, backing, &call.tags) {
+                Claimed::Compute(lead, backing) => Some((lead, Some(backing))),
+                // Somebody else renews it, or has done so.
+                Claimed::Serve(_) | Claimed::Alone | Claimed::Again => None,
+            },
+        };
+        if let Some((lead, backing)) = begun {
             // What goes wrong is counted and told there; nobody waits for the result.
-            drop(call.compute(lead, Why::Background, share, work));
+            drop(call.compute(lead, Why::Background, share, work, backing));
         }
     }))
 }
@@ -121,13 +142,24 @@ fn start_async<V: Value, E: Send + 'static>(
     call: Call<V>,
     mut lead: Lead,
     share: Option<Share<E>>,
+    backing: Option<Backing<V>>,
     task: OwnedTask<V, E>,
 ) -> bool {
     let runner = call.core.runner();
     let work: Work<V, E, _, _, ()> = Work::new((), |()| task);
     runner.spawn(Box::pin(async move {
-        if call.begins(&mut lead) {
-            drop(call.compute_async(lead, Why::Background, share, work).await);
+        if !call.begins(&mut lead) {
+            return;
+        }
+        let begun = match backing {
+            None => Some((lead, None)),
+            Some(backing) => match call.claim(Caller::Task, lead, Why::Background, backing, &call.tags).await {
+                Claimed::Compute(lead, backing) => Some((lead, Some(backing))),
+                Claimed::Serve(_) | Claimed::Alone | Claimed::Again => None,
+            },
+        };
+        if let Some((lead, backing)) = begun {
+            drop(call.compute_async(lead, Why::Background, share, work, backing).await);
         }
     }))
 }

@@ -1,0 +1,95 @@
+//! What is done to entries by their keys, once for threads and tasks.
+
+use super::call::{Call, Policy};
+use super::invalidation::Place;
+use super::{Region, mismatch};
+use crate::companion::{Storable, Value};
+use crate::error::Error;
+use crate::info::FnInfo;
+use crate::key::Key;
+use crate::near::{AnyNear, Near};
+use crate::remote::Caller;
+
+impl Region {
+    pub(super) async fn get_by<T: Value + Storable>(&self, caller: Caller, key: Key) -> Result<Option<T>, Error> {
+        let call = self.entry::<T>(&key, Policy::stored())?;
+        let value = call.get(caller).await?;
+        if value.is_none() {
+            self.check_type::<T>(&call)?;
+        }
+        Ok(value)
+    }
+
+    pub(super) async fn get_many_by<T: Value + Storable>(
+        &self,
+        caller: Caller,
+        keys: Vec<Key>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let calls: Vec<Call<T>> = keys.iter().map(|key| self.entry(key, Policy::stored())).collect::<Result<_, _>>()?;
+        let values = Call::get_many(&calls, caller).await?;
+        for (call, _) in calls.iter().zip(&values).filter(|(_, value)| value.is_none()) {
+            self.check_type(call)?;
+        }
+        Ok(values)
+    }
+
+    pub(super) async fn set_by<T: Value + Storable>(&self, caller: Caller, key: Key, value: &T) -> Result<(), Error> {
+        self.writable(&key)?.set(caller, value.clone()).await
+    }
+
+    pub(super) async fn set_many_by<T: Value + Storable>(
+        &self,
+        caller: Caller,
+        entries: Vec<(Key, T)>,
+    ) -> Result<(), Error> {
+        let calls: Vec<(Call<T>, T)> =
+            entries.into_iter().map(|(key, value)| Ok((self.writable(&key)?, value))).collect::<Result<_, Error>>()?;
+        Call::set_many(&calls, caller).await
+    }
+
+    /// Forgets some entries, in as few round trips for many as for one.
+    pub(super) async fn delete_by(&self, caller: Caller, keys: Vec<Key>) -> Result<(), Error> {
+        let core = self.core();
+        let mut places = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let (near, flight_key, info) = self.find(key)?;
+            let leaves = |keeps_live: bool| keeps_live || !info.is_some_and(FnInfo::is_in_memory);
+            let remote = core.remote().filter(|remote| leaves(remote.keeps_live()));
+            places.push((near, flight_key, remote.map(|remote| (remote, core.backend_key(key)))));
+        }
+        let mut texts = Vec::new();
+        let mut remotes = None;
+        let all: Vec<Place<'_>> = places
+            .iter()
+            .map(|(near, key, remote)| {
+                let near: &dyn AnyNear = near.as_ref().map_or(&*self.0.hand, |near| &**near);
+                Place { core, near, key, remote: remote.clone() }
+            })
+            .collect();
+        for place in &all {
+            place.told("entry");
+            place.remove();
+            if let Some((remote, text)) = &place.remote {
+                texts.push(text.clone());
+                remotes = Some(remote);
+            }
+        }
+        let Some(remote) = remotes else { return Ok(()) };
+        let deleted = remote.delete(caller, texts).await;
+        all.iter().for_each(Place::remove);
+        deleted
+    }
+
+    /// An error if the entry is readable, but of another type.
+    fn check_type<T: Value>(&self, call: &Call<T>) -> Result<(), Error> {
+        if call.info.is_some() {
+            return Ok(());
+        }
+        let Some(found) = self.0.hand.read(&call.key.arguments, false) else { return Ok(()) };
+        let readable = found.judge(&call.circumstances()).is_fresh();
+        if readable && !found.value.is::<T>() {
+            return Err(mismatch::<T>(&call.key(), found.value.type_name));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! What is done to entries directly, without a computation, in a region with a backend: read them, set them, many at once.
+
+use std::sync::Arc;
+
+use super::backing::Reading;
+use super::builder::OnBackendError;
+use super::call::Call;
+use super::stats::Event;
+use crate::error::Error;
+use crate::freshness::Verdict;
+use crate::near::Found;
+use crate::remote::{Caller, Remote};
+use crate::tags::Tagged;
+
+impl<V: Clone + Send + Sync + 'static> Call<V> {
+    /// The value, if it is fresh.
+    pub(super) async fn get_through(&self, remote: &Arc<Remote>, caller: Caller) -> Result<Option<V>, Error> {
+        if let Some(value) = self.fresh_here() {
+            return Ok(Some(value));
+        }
+        match self.look(remote, caller, &self.tags).await {
+            Ok(reading) => self.fresh(reading),
+            Err(error) if remote.settings.on_error == OnBackendError::Propagate => Err(error),
+            Err(_) => Ok(self.get_near()),
+        }
+    }
+
+    /// The value that is kept in this process, if it is fresh.
+    fn fresh_here(&self) -> Option<V> {
+        let near = self.near.read(&self.key.arguments, true);
+        let found = near.filter(|found| found.judge(&self.circumstances()) == Verdict::Fresh)?;
+        self.core.counters.count(Event::Hit);
+        Some(found.value)
+    }
+
+    /// The value of a reading, if it is fresh.
+    fn fresh(&self, reading: Reading<V>) -> Result<Option<V>, Error> {
+        if let Some(error) = reading.of_another_type {
+            return Err(error);
+        }
+        let is_fresh = reading.verdict.is_fresh();
+        self.core.counters.count(if is_fresh { Event::Hit } else { Event::Miss });
+        Ok(reading.found.filter(|_| is_fresh).map(|found| found.value))
+    }
+
+    /// The entry as the backend has it.
+    pub(super) async fn peek_through(
+        &self,
+        remote: &Arc<Remote>,
+        caller: Caller,
+    ) -> Result<(Option<Found<V>>, Verdict), Error> {
+        let reading = self.look(remote, caller, &self.tags).await?;
+        Ok((reading.found, reading.verdict))
+    }
+
+    /// Stores a value in place of what is there or is being computed, by any process.
+    pub(super) async fn set_through(&self, remote: &Arc<Remote>, caller: Caller, value: &V) -> Result<(), Error> {
+        let made = self.made(value, self.core.epoch(), 0, Tagged::none());
+        let Some(made) = made.filter(|made| !made.stamp.epoch.is_off()) else { return self.invalidate(caller).await };
+        let place = self.place();
+        place.remove();
+        let key = self.backend_key();
+        let stored = async {
+            // The epochs are those that stand now: whoever has invalidated before finds this value.
+            let seen = remote.look_up(caller, None, self.tags.to_strings()).await?;
+            let (content, keep) = self.content(remote, value, &made, (seen.region, &seen.tags))?;
+            remote.keep_tags(caller, &seen.tags, keep).await?;
+            remote.set(caller, key.clone(), content, keep).await
+        };
+        let stored = stored.await;
+        // Somebody may have read the old value meanwhile.
+        place.remove();
+        // The old value is not what the caller wants anybody to have.
+        stored.inspect_err(|error| {
+            if error.is_backend() {
+                remote.owe(vec![key])
+            }
+        })
+    }
+
+    /// The values of some entries of a region, in order, in as few round trips for many as for one.
+    pub(super) async fn get_many(calls: &[Self], caller: Caller) -> Result<Vec<Option<V>>, Error> {
+        let mut values: Vec<Option<V>> = Vec::with_capacity(calls.len());
+        let mut missing = Vec::new();
+        for call in calls {
+            let value = match call.remote() {
+                None => call.get_near(),
+                Some(_) => {
+                    let value = call.fresh_here();
+                    if value.is_none() {
+                        missing.push(values.len());
+                    }
+                    value
+                }
+            };
+            values.push(value);
+        }
+        let Some(remote) = missing.first().and_then(|first| calls[*first].remote()) else { return Ok(values) };
+        let at = calls[missing[0]].circumstances();
+        let keys = missing.iter().map(|place| calls[*place].backend_key()).collect();
+        match Self::look_many(calls, &missing, &remote, caller, keys, at).await {
+            Ok(readings) => {
+                for (place, reading) in missing.into_iter().zip(readings) {
+                    values[place] = calls[place].fresh(reading)?;
+                }
+            }
+            Err(error) if remote.settings.on_error == OnBackendError::Propagate => return Err(error),
+            Err(_) => {
+                for place in missing {
+                    values[place] = calls[place].get_near();
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// Stores some values.
+    pub(super) async fn set_many(calls: &[(Self, V)], caller: Caller) -> Result<(), Error> {
+        let Some(remote) = calls.first().and_then(|(call, _)| call.core.remote()) else {
+            for (call, value) in calls {
+                call.set(caller, value.clone()).await?;
+            }
+            return Ok(());
+        };
+        let is_simple = |call: &Self, value: &V| {
+            let made = call.made(value, call.core.epoch(), 0, Tagged::none());
+            call.remote().is_some() && made.is_some_and(|made| !made.stamp.epoch.is_off())
+        };
+        let (many, others): (Vec<_>, Vec<_>) = calls.iter().partition(|(call, value)| is_simple(call, value));
+        for (call, value) in others {
+            call.set(caller, value.clone()).await?;
+        }
+        many.iter().for_each(|(call, _)| call.place().remove());
+        let keys: Vec<String> = many.iter().map(|(call, _)| call.backend_key()).collect();
+        let stored = async {
+            let mut names: Vec<String> = many.iter().flat_map(|(call, _)| call.tags.to_strings()).collect();
+            names.sort_unstable();
+            names.dedup();
+            let seen = remote.look_up(caller, None, names).await?;
+            let mut puts = Vec::with_capacity(many.len());
+            for ((call, value), key) in many.iter().zip(&keys) {
+                let Some(made) = call.made(value, call.core.epoch(), 0, Tagged::none()) else { continue };
+                let own = call.tags.to_strings();
+                let tags: Vec<_> = seen.tags.iter().filter(|(name, _)| own.contains(name)).cloned().collect();
+                let (content, keep) = call.content(&remote, value, &made, (seen.region, &tags))?;
+                remote.keep_tags(caller, &tags, keep).await?;
+                puts.push((key.clone(), content, keep));
+            }
+            remote.set_many(caller, puts).await
+        };
+        let stored = stored.await;
+        many.iter().for_each(|(call, _)| call.place().remove());
+        stored.inspect_err(|error| {
+            if error.is_backend() {
+                remote.owe(keys)
+            }
+        })
+    }
+}

@@ -1,0 +1,322 @@
+//! The way of a call through the region's backend: read it, ask for the lease, store what was computed.
+//!
+//! One caller per key of this process asks for the lease; whoever gets it among all processes computes. What was computed is
+//! stored only while the lease stands, so nothing that an invalidation of any process has overtaken is; and those who
+//! waited are told only what cannot be older than an invalidation that came before them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backing::Backing;
+use super::call::Call;
+use super::read_through::Step;
+use super::settle::Why;
+use super::stats::Event;
+use super::work::Work;
+use crate::backend::Acquired;
+use crate::clock::{nanos, sleep_until};
+use crate::fetched::{Served, Source};
+use crate::flight::{Lead, Outcome, block_on, reentrance};
+use crate::freshness::Verdict;
+use crate::near::{Found, Made};
+use crate::remote::{Caller, Hold, Remote, back_off};
+use crate::tags::TagNames;
+
+/// What became of a leader's request for the lease.
+pub(super) enum Claimed<V> {
+    /// It computes.
+    Compute(Lead, Backing<V>),
+    /// Somebody else has computed it, or does while this value is served.
+    Serve(Served<V>),
+    /// It has waited long enough for somebody else, and computes without storing; or, in the background, does nothing.
+    Alone,
+    /// Much has happened since it looked.
+    Again,
+}
+
+/// What became of a value that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is stored, here or in the backend.
+    Stored,
+    /// It is not stored, and is as good as any for those who waited.
+    Passed,
+    /// Something has overtaken it: only its own caller gets it.
+    Overtaken,
+}
+
+impl<V: Clone + Send + Sync + 'static> Call<V> {
+    /// The names of the tags of what is read or computed.
+    pub(super) fn names<E, A, B, D>(&self, work: &Work<V, E, A, B, D>) -> TagNames {
+        let mut names = self.tags.clone();
+        work.tag(&mut names);
+        names
+    }
+
+    /// What the caller does next in a region with a backend.
+    pub(super) async fn step_through(
+        &self,
+        remote: &Arc<Remote>,
+        caller: Caller,
+        names: &TagNames,
+        in_background: bool,
+    ) -> Step<V> {
+        loop {
+            let at = self.circumstances();
+            if at.epoch.is_off() {
+                return Step::Bypass;
+            }
+            let near = self.near.read(&self.key.arguments, true);
+            if let Some(found) = near.filter(|found| found.judge(&at) == Verdict::Fresh) {
+                return Step::Serve(self.served(found, Source::Fresh));
+            }
+            let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
+            let step = match reading {
+                None => self.step_near(&at, Some(remote), in_background),
+                Some(mut reading) => {
+                    let verdict = reading.verdict;
+                    // What is past its ttl may still be needed, should the function fail.
+                    let found = if verdict == Verdict::Fresh { reading.found.take() } else { reading.found.clone() };
+                    self.decide(&at, found, verdict, Some(Backing::read(remote, reading)), in_background)
+                }
+            };
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    /// Asks for the lease, and waits for whoever has it.
+    pub(super) async fn claim(
+        &self,
+        caller: Caller,
+        mut lead: Lead,
+        why: Why,
+        mut backing: Backing<V>,
+        names: &TagNames,
+    ) -> Claimed<V> {
+        let is_counted = backing.waits_until.is_some() || why == Why::Background;
+        let count = |event| {
+            if !is_counted {
+                self.core.counters.count(event);
+            }
+        };
+        let remote = Arc::clone(&backing.remote);
+        let Some(reading) = backing.reading.as_ref().filter(|_| remote.has_leases() && self.options.stores) else {
+            count(Event::Miss);
+            return Claimed::Compute(lead, backing);
+        };
+        let at = self.circumstances();
+        let until = backing.waits_until.unwrap_or_else(|| self.patience(&at).until);
+        let key = reading.key.clone();
+        let hold = lead.baggage(|| Hold::new(&remote, key)).expect("nothing but a lease is the baggage of a flight");
+        for attempt in 0_u32.. {
+            // Nobody who comes from here on is told what this request finds.
+            lead.ask();
+            let seen = backing.reading.as_ref().filter(|_| why != Why::Refresh).map(|reading| reading.head.clone());
+            let acquired = remote.acquire(caller, &hold, seen).await;
+            let now = self.core.now();
+            match acquired {
+                Ok(Acquired::Granted) => {
+                    hold.keep(at.timing.deadline());
+                    lead.hold(now, at.timing.deadline());
+                    // Epochs may have moved while this one waited.
+                    if attempt > 0 && !self.still_stands(&remote, caller, &lead, names).await {
+                        lead.finish(|| Outcome::Unproven);
+                        return Claimed::Again;
+                    }
+                    count(Event::Miss);
+                    backing.hold = Some(hold);
+                    return Claimed::Compute(lead, backing);
+                }
+                Ok(Acquired::Stored(_)) => {
+                    let Ok(reading) = self.look(&remote, caller, names).await else { break };
+                    if reading.ground() != lead.ground() {
+                        lead.finish(|| Outcome::Unproven);
+                        return Claimed::Again;
+                    }
+                    if let Some(found) = reading.found.clone().filter(|_| reading.verdict.is_fresh()) {
+                        count(Event::Coalesced);
+                        lead.finish(|| Outcome::Value {
+                            value: Arc::new(found.value.clone()),
+                            source: Source::Coalesced,
+                            stamp: Some(found.stamp),
+                            covered: None,
+                        });
+                        return Claimed::Serve(found.served(Source::Backend));
+                    }
+                    backing.reading = Some(reading);
+                }
+                Ok(Acquired::Busy(left)) => {
+                    if let Some(found) = self.servable(&backing) {
+                        return Claimed::Serve(self.served(found, Source::Stale));
+                    }
+                    if now >= until || why == Why::Background {
+                        count(Event::Miss);
+                        return Claimed::Alone;
+                    }
+                    lead.hold(now, at.timing.deadline());
+                    let pause = back_off(attempt).min(if left.is_zero() { Duration::MAX } else { left });
+                    let until = Duration::from_nanos(now.saturating_add(nanos(pause)).min(until));
+                    sleep_until(&*remote.clock, until).await;
+                }
+                Err(_) => {
+                    // It may have been granted: who has it last gives it back.
+                    hold.keep(at.timing.deadline());
+                    break;
+                }
+            }
+        }
+        count(Event::Miss);
+        backing.reading = None;
+        Claimed::Compute(lead, backing)
+    }
+
+    /// An old value that may be served while somebody in another process renews it.
+    fn servable(&self, backing: &Backing<V>) -> Option<Found<V>> {
+        let reading = backing.reading.as_ref()?;
+        let serves = matches!(reading.verdict, Verdict::Ahead | Verdict::Revalidate | Verdict::Stale);
+        let takes = reading.verdict.is_fresh() || self.options.takes_stale;
+        reading.found.clone().filter(|_| serves && takes)
+    }
+
+    /// Whether the epochs that the flight began with still stand.
+    async fn still_stands(&self, remote: &Arc<Remote>, caller: Caller, lead: &Lead, names: &TagNames) -> bool {
+        self.look(remote, caller, names).await.is_ok_and(|reading| reading.ground() == lead.ground())
+    }
+
+    /// Takes the lead, and the lease, whatever else runs.
+    pub(super) async fn begin_through(
+        &self,
+        remote: &Arc<Remote>,
+        caller: Caller,
+        names: &TagNames,
+    ) -> Option<(Lead, Option<Backing<V>>)> {
+        let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
+        let lead = self.begin(reading.as_ref())?;
+        let Some(reading) = reading else { return Some((lead, Some(Backing::failing(remote)))) };
+        match self.claim(caller, lead, Why::Refresh, Backing::read(remote, reading), names).await {
+            Claimed::Compute(lead, backing) => Some((lead, Some(backing))),
+            // Whoever takes the lease in any case is granted it.
+            Claimed::Serve(_) | Claimed::Alone | Claimed::Again => None,
+        }
+    }
+
+    /// Stores what was computed, in the backend and as far as the region says so here; a codec that fails or panics stores
+    /// nothing.
+    pub(super) async fn keep(
+        &self,
+        caller: Caller,
+        lead: &mut Lead,
+        backing: &Backing<V>,
+        value: &V,
+        made: Option<&Made>,
+    ) -> Result<Kept, reentrance::Payload> {
+        let remote = &backing.remote;
+        let Some(reading) = &backing.reading else {
+            return Ok(match made {
+                Some(made) => self.stand_in(remote, lead, value, made),
+                None => Kept::Passed,
+            });
+        };
+        let Some(made) = made else { return Ok(self.pass(caller, lead, backing).await) };
+        let content = {
+            let _leading = reentrance::Leading::storing(lead.flight());
+            reentrance::caught(|| self.content(remote, value, made, reading.epochs()))?
+        };
+        let (content, keep) = match content {
+            Ok(content) => content,
+            Err(error) => {
+                remote.tell(&error);
+                return Ok(self.pass(caller, lead, backing).await);
+            }
+        };
+        if !lead.is_attached() || made.stamp.epoch != self.core.epoch() {
+            return Ok(Kept::Overtaken);
+        }
+        let (_, tags) = reading.epochs();
+        let tags_stand = remote.keep_tags(caller, tags, keep).await;
+        if let Ok(false) = tags_stand {
+            return Ok(Kept::Overtaken);
+        }
+        lead.ask();
+        let stored = match (&backing.hold, tags_stand) {
+            (_, Err(error)) => Err(error),
+            (Some(hold), _) => remote.commit(caller, hold, content, keep).await,
+            (None, _) => remote.set(caller, reading.key.clone(), content, keep).await.map(|()| true),
+        };
+        if let (Some(hold), Ok(_)) = (&backing.hold, &stored) {
+            hold.end();
+        }
+        Ok(match stored {
+            Ok(true) => {
+                self.keep_stored(remote, lead, value, made);
+                Kept::Stored
+            }
+            Ok(false) => Kept::Overtaken,
+            Err(_) => self.stand_in(remote, lead, value, made),
+        })
+    }
+
+    /// What is in the backend is kept here too, for as long as the region says.
+    fn keep_stored(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) {
+        let near = remote.settings.near.map(|span| made.stamp.created.saturating_add(nanos(span)));
+        if let Some(until) = near {
+            let _leading = reentrance::Leading::storing(lead.flight());
+            let near = made.clone().until(until);
+            self.store_near(value, &near, &mut |store| lead.commit(store));
+        }
+        let mut _failure = None;
+        lead.commit(|| {
+            _failure = self.core.failures.forget(&self.key);
+            true
+        });
+    }
+
+    /// Keeps a value here for a while, since the backend fails.
+    fn stand_in(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) -> Kept {
+        let span = nanos(remote.settings.breaker.near);
+        if span == 0 {
+            return Kept::Passed;
+        }
+        remote.stands_in();
+        let made = made.clone().until(made.stamp.created.saturating_add(span));
+        let _leading = reentrance::Leading::storing(lead.flight());
+        if self.store_near(value, &made, &mut |store| lead.commit(store)) { Kept::Stored } else { Kept::Passed }
+    }
+
+    /// Whether a value that is not stored may be told to those who wait: while the lease stands, nothing has invalidated it.
+    async fn pass(&self, caller: Caller, lead: &mut Lead, backing: &Backing<V>) -> Kept {
+        if !lead.is_waited_for() {
+            return Kept::Passed;
+        }
+        lead.ask();
+        match &backing.hold {
+            Some(hold) => match backing.remote.renew(caller, hold.key(), hold.lease()).await {
+                Ok(false) => Kept::Overtaken,
+                Ok(true) | Err(_) => Kept::Passed,
+            },
+            None if backing.remote.has_leases() => Kept::Overtaken,
+            None => Kept::Passed,
+        }
+    }
+}
+
+/// For threads. Each is a frame of its own: what a task would hold is on the stack only while it is needed, so functions
+/// that call one another nest as deeply with a backend in the program as without.
+impl<V: Clone + Send + Sync + 'static> Call<V> {
+    #[inline(never)]
+    pub(super) fn step_blocking(&self, remote: &Arc<Remote>, names: &TagNames, in_background: bool) -> Step<V> {
+        block_on(self.step_through(remote, Caller::Thread, names, in_background))
+    }
+
+    #[inline(never)]
+    pub(super) fn claim_blocking(&self, lead: Lead, why: Why, backing: Backing<V>, names: &TagNames) -> Claimed<V> {
+        block_on(self.claim(Caller::Thread, lead, why, backing, names))
+    }
+
+    #[inline(never)]
+    pub(super) fn begin_blocking(&self, remote: &Arc<Remote>, names: &TagNames) -> Option<(Lead, Option<Backing<V>>)> {
+        block_on(self.begin_through(remote, Caller::Thread, names))
+    }
+}

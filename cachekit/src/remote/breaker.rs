@@ -1,0 +1,64 @@
+//! Whether a backend is asked at all.
+//!
+//! Failures in a row, time-outs among them, open the breaker; then nobody asks until a probe has found that the backend
+//! works again. Reads and writes have one each, since a store may well answer the ones and refuse the others.
+//! What it deliberately does not do: ask. Who is told to probe does that, in the background.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The state of one kind of operation.
+#[derive(Debug, Default)]
+pub(super) struct State(Mutex<Health>);
+
+#[derive(Debug, Default)]
+struct Health {
+    /// Failures since the last success.
+    failures: u32,
+    /// Whether somebody probes, or has an alarm set to do so.
+    is_probed: bool,
+}
+
+/// What a result means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    /// It fails, and somebody has to find out when it works again.
+    Probe,
+    /// It works again.
+    Recovered,
+}
+
+impl State {
+    /// Whether the backend is left alone after so many failures.
+    pub(super) fn is_open(&self, failures: u32) -> bool {
+        self.lock().failures >= failures.max(1)
+    }
+
+    /// An operation has failed.
+    pub(super) fn failed(&self) -> Change {
+        let mut health = self.lock();
+        health.failures = health.failures.saturating_add(1);
+        if std::mem::replace(&mut health.is_probed, true) { Change::None } else { Change::Probe }
+    }
+
+    /// An operation has succeeded.
+    pub(super) fn succeeded(&self) -> Change {
+        let mut health = self.lock();
+        if std::mem::take(&mut health.failures) > 0 { Change::Recovered } else { Change::None }
+    }
+
+    /// A probe has ended; whether another one is needed.
+    pub(super) fn probed(&self, works: bool) -> Change {
+        let mut health = self.lock();
+        health.is_probed = !works;
+        match works {
+            true if std::mem::take(&mut health.failures) > 0 => Change::Recovered,
+            true => Change::None,
+            false => Change::Probe,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Health> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,303 @@
+//! What is read of an entry, with the epochs that decide whether it still counts; and how epochs move.
+//!
+//! A region's epoch is 16 random bytes, for hard and for soft invalidations, a tag's are 8. An entry carries those that
+//! stood before its computation. To invalidate is to delete the epoch, softly to overwrite its second half: whoever reads
+//! next finds none and creates one, at random, where nobody else has. What a store loses of them makes entries missing,
+//! never stale.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::lease::random;
+use super::{Caller, Kind, Remote};
+use crate::backend::{Content, Patch, Put};
+use crate::clock::{Nanos, nanos};
+use crate::error::Error;
+use crate::record::UnixMillis;
+
+/// How long at least the epoch of a tag is kept after somebody has looked at it.
+const TAG_KEPT: Duration = Duration::from_secs(86_400);
+
+/// Tags of which it is known how long their epochs are kept.
+const MOST_LENGTHENED: usize = 10_000;
+
+/// Keys whose invalidation is owed; beyond that the region's is.
+const MOST_OWED: usize = 10_000;
+
+/// What a backend said of a key and of the epochs that concern it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) content: Option<Content>,
+    pub(crate) region: [u64; 2],
+    pub(crate) tags: Vec<(String, u64)>,
+    /// When it was asked, by the region's clock and by the time of the day.
+    pub(crate) at: Nanos,
+    pub(crate) unix: UnixMillis,
+}
+
+impl Seen {
+    /// The epoch of a tag, if it was asked for.
+    pub(crate) fn tag(&self, name: &str) -> Option<u64> {
+        self.tags.iter().find(|(known, _)| known == name).map(|(_, epoch)| *epoch)
+    }
+}
+
+impl Remote {
+    /// What the backend has under a key, and the epochs of the region and of these tags: one round trip, as long as the epochs
+    /// are there.
+    pub(crate) async fn look_up(
+        self: &Arc<Self>,
+        caller: Caller,
+        key: Option<String>,
+        tags: Vec<String>,
+    ) -> Result<Seen, Error> {
+        let mut seen = self.look_up_many(caller, Vec::from_iter(key), tags).await?;
+        Ok(seen.pop().expect("there is an answer for the epochs alone, too"))
+    }
+
+    /// As [`look_up`](Self::look_up), for many keys at once; without any, the epochs alone.
+    pub(crate) async fn look_up_many(
+        self: &Arc<Self>,
+        caller: Caller,
+        mut keys: Vec<String>,
+        tags: Vec<String>,
+    ) -> Result<Vec<Seen>, Error> {
+        self.pay(caller).await?;
+        let (at, unix) = (nanos(self.clock.now()), self.unix_now());
+        let entries = keys.len();
+        keys.push(self.names.region_epoch());
+        keys.extend(tags.iter().map(|tag| self.names.tag_epoch(tag)));
+        let mut contents = self
+            .ask(Kind::Read, caller, |backend, context| async move {
+                let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
+                let found = backend.get_many(&asked, context).await?;
+                if found.len() == asked.len() { Ok(found) } else { Err(Error::backend("it answered for other keys")) }
+            })
+            .await?
+            .into_iter();
+        let found: Vec<_> = contents.by_ref().take(entries).collect();
+        let region = match contents.next().flatten().as_ref().and_then(halves) {
+            Some(region) => region,
+            None => self.new_region_epoch(caller).await?,
+        };
+        let mut epochs = Vec::with_capacity(tags.len());
+        for (tag, content) in tags.into_iter().zip(contents) {
+            let epoch = match content.as_ref().and_then(whole) {
+                Some(epoch) => epoch,
+                None => self.tag_epoch(caller, &tag, Some(TAG_KEPT)).await?,
+            };
+            epochs.push((tag, epoch));
+        }
+        let seen = |content| Seen { content, region, tags: epochs.clone(), at, unix };
+        Ok(if entries == 0 { vec![seen(None)] } else { found.into_iter().map(seen).collect() })
+    }
+
+    /// The epochs of some tags, which are created where they are missing.
+    pub(crate) async fn tags(self: &Arc<Self>, caller: Caller, tags: Vec<String>) -> Result<Vec<(String, u64)>, Error> {
+        Ok(self.look_up(caller, None, tags).await?.tags)
+    }
+
+    /// Sees to it that the epochs of these tags are kept as long as an entry that carries them; whether they still stand.
+    pub(crate) async fn keep_tags(
+        self: &Arc<Self>,
+        caller: Caller,
+        tags: &[(String, u64)],
+        keep: Option<Duration>,
+    ) -> Result<bool, Error> {
+        let now = self.unix_now();
+        let until = keep.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
+        for (tag, epoch) in tags {
+            if self.lengthened.is_kept(tag, until) {
+                continue;
+            }
+            let longer = keep.map(|keep| keep.saturating_mul(2).max(TAG_KEPT));
+            if self.tag_epoch(caller, tag, longer).await? != *epoch {
+                return Ok(false);
+            }
+            self.lengthened.note(tag, longer.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep))));
+        }
+        Ok(true)
+    }
+
+    async fn new_region_epoch(self: &Arc<Self>, caller: Caller) -> Result<[u64; 2], Error> {
+        let content = [random().to_le_bytes(), random().to_le_bytes()].concat();
+        let found = self.add(caller, self.names.region_epoch(), content, None).await?;
+        halves(&found).ok_or_else(|| self.foreign_epoch())
+    }
+
+    async fn tag_epoch(self: &Arc<Self>, caller: Caller, tag: &str, keep: Option<Duration>) -> Result<u64, Error> {
+        let content = random().to_le_bytes().to_vec();
+        let found = self.add(caller, self.names.tag_epoch(tag), content, keep).await?;
+        whole(&found).ok_or_else(|| self.foreign_epoch())
+    }
+
+    fn foreign_epoch(&self) -> Error {
+        Error::backend(format_args!(
+            "somebody else stores under `{}` or the names of its tags: choose another `key_prefix`",
+            self.names.region_epoch()
+        ))
+    }
+
+    async fn add(
+        self: &Arc<Self>,
+        caller: Caller,
+        key: String,
+        content: Vec<u8>,
+        keep: Option<Duration>,
+    ) -> Result<Content, Error> {
+        self.ask(Kind::Write, caller, |backend, context| async move {
+            let content = Content::Bytes(content);
+            backend.add(Put { key: &key, content: &content, keep }, context).await
+        })
+        .await
+    }
+
+    /// Forgets some entries for everyone.
+    pub(crate) async fn delete(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
+        let owed = keys.clone();
+        let deleted = self
+            .ask(Kind::Write, caller, |backend, context| async move {
+                match &keys[..] {
+                    [key] => backend.delete(key, context).await,
+                    keys => {
+                        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                        backend.delete_many(&keys, context).await
+                    }
+                }
+            })
+            .await;
+        deleted.inspect_err(|_| self.owe(owed))
+    }
+
+    /// Marks an entry as expired for everyone.
+    pub(crate) async fn expire(self: &Arc<Self>, caller: Caller, key: String) -> Result<(), Error> {
+        self.patch(caller, key, Patch::expired()).await
+    }
+
+    /// Invalidates every entry of the region for everyone.
+    pub(crate) async fn invalidate_region(self: &Arc<Self>, caller: Caller, softly: bool) -> Result<(), Error> {
+        let key = self.names.region_epoch();
+        if softly {
+            self.patch(caller, key, Patch::new(8, &random().to_le_bytes())).await
+        } else {
+            self.delete(caller, vec![key]).await
+        }
+    }
+
+    /// Invalidates every entry that has one of the tags, for everyone.
+    pub(crate) async fn invalidate_tags(self: &Arc<Self>, caller: Caller, tags: &[String]) -> Result<(), Error> {
+        self.delete(caller, tags.iter().map(|tag| self.names.tag_epoch(tag)).collect()).await
+    }
+
+    async fn patch(self: &Arc<Self>, caller: Caller, key: String, patch: Patch) -> Result<(), Error> {
+        let owed = key.clone();
+        let patched = self
+            .ask(Kind::Write, caller, |backend, context| async move { backend.patch(&key, patch, context).await })
+            .await;
+        patched.map(drop).inspect_err(|_| self.owe(vec![owed]))
+    }
+
+    /// Remembers that these were to be invalidated: this process serves nothing of the backend before that is done.
+    pub(crate) fn owe(&self, keys: Vec<String>) {
+        self.owed.add(keys, || self.names.region_epoch());
+    }
+
+    /// Makes up for invalidations that have failed.
+    async fn pay(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
+        let due = self.owed.due();
+        if !due.is_empty() {
+            self.delete(caller, due.iter().map(|(key, _)| key.clone()).collect()).await?;
+            self.owed.paid(&due);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn unix_now(&self) -> UnixMillis {
+        millis(self.clock.unix_time())
+    }
+}
+
+pub(crate) fn millis(span: Duration) -> UnixMillis {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn halves(content: &Content) -> Option<[u64; 2]> {
+    let bytes: &[u8; 16] = content.as_bytes()?.try_into().ok()?;
+    let (hard, soft) = bytes.split_at(8);
+    Some([u64::from_le_bytes(hard.try_into().ok()?), u64::from_le_bytes(soft.try_into().ok()?)])
+}
+
+fn whole(content: &Content) -> Option<u64> {
+    content.as_bytes()?.try_into().ok().map(u64::from_le_bytes)
+}
+
+/// Until when the epochs of tags are kept, as far as this process has seen to it.
+#[derive(Default)]
+pub(super) struct Lengthened(Mutex<HashMap<String, UnixMillis>>);
+
+impl Lengthened {
+    fn is_kept(&self, tag: &str, until: UnixMillis) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(tag).is_some_and(|known| *known >= until)
+    }
+
+    fn note(&self, tag: &str, until: UnixMillis) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_LENGTHENED {
+            known.clear();
+        }
+        known.insert(tag.to_owned(), until);
+    }
+}
+
+/// Keys that were to be invalidated when the backend failed.
+#[derive(Default)]
+pub(super) struct Owed {
+    /// Their number, so that a region that owes nothing takes no lock.
+    count: AtomicUsize,
+    debts: Mutex<Debts>,
+}
+
+#[derive(Default)]
+struct Debts {
+    /// The keys, with the number of their last failure.
+    keys: HashMap<String, u64>,
+    failures: u64,
+}
+
+impl Owed {
+    fn add(&self, keys: Vec<String>, region: impl FnOnce() -> String) {
+        let mut debts = self.debts();
+        debts.failures += 1;
+        let failure = debts.failures;
+        debts.keys.extend(keys.into_iter().map(|key| (key, failure)));
+        if debts.keys.len() > MOST_OWED {
+            debts.keys.clear();
+            debts.keys.insert(region(), failure);
+        }
+        self.count.store(debts.keys.len(), Ordering::Release);
+    }
+
+    fn due(&self) -> Vec<(String, u64)> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        self.debts().keys.iter().map(|(key, failure)| (key.clone(), *failure)).collect()
+    }
+
+    fn paid(&self, paid: &[(String, u64)]) {
+        let mut debts = self.debts();
+        for (key, failure) in paid {
+            if debts.keys.get(key) == Some(failure) {
+                debts.keys.remove(key);
+            }
+        }
+        self.count.store(debts.keys.len(), Ordering::Release);
+    }
+
+    fn debts(&self) -> MutexGuard<'_, Debts> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,152 @@
+//! A lease as a computation holds it: renewed while the computation runs, given back when nobody needs it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use super::Remote;
+use crate::backend::{Context, Lease, Token};
+use crate::clock::{Alarm, NEVER, Nanos, block_on, nanos};
+
+/// The lease of a flight, which its leaders hand on; whoever holds it last gives it back.
+pub(crate) struct Hold {
+    remote: Arc<Remote>,
+    key: String,
+    lease: Lease,
+    state: Mutex<State>,
+}
+
+struct State {
+    is_held: bool,
+    /// Until when it is renewed.
+    until: Nanos,
+    alarm: Option<Alarm>,
+}
+
+impl Hold {
+    pub(crate) fn new(remote: &Arc<Remote>, key: String) -> Self {
+        let lease = Lease { token: Token(unique()), length: remote.settings.lease };
+        let state = Mutex::new(State { is_held: false, until: 0, alarm: None });
+        Self { remote: Arc::clone(remote), key, lease, state }
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    /// The lease was granted, or may have been: it is renewed from now on, until the computation may be disowned.
+    pub(crate) fn keep(self: &Arc<Self>, deadline: Nanos) {
+        let now = nanos(self.remote.clock.now());
+        let mut state = self.state();
+        state.is_held = true;
+        state.until = now.saturating_add(deadline);
+        drop(state);
+        self.renew_later();
+    }
+
+    /// The lease has ended by itself, with what was stored.
+    pub(crate) fn end(&self) {
+        let mut state = self.state();
+        state.is_held = false;
+        let _alarm = state.alarm.take();
+        drop(state);
+    }
+
+    fn renew_later(self: &Arc<Self>) {
+        let clock = &self.remote.clock;
+        let now = clock.now();
+        let at = now.saturating_add(self.lease.length / 3);
+        let renewal = Waker::from(Arc::new(Renewal(Arc::downgrade(self))));
+        if !self.state().is_held {
+            return;
+        }
+        // A clock may ring at once, and ask for the state.
+        let alarm = clock.wake_at(at, &renewal);
+        let mut state = self.state();
+        let _old = if state.is_held { state.alarm.replace(alarm) } else { Some(alarm) };
+        drop(state);
+    }
+
+    fn renew(self: &Arc<Self>) {
+        let now = nanos(self.remote.clock.now());
+        {
+            let state = self.state();
+            if !state.is_held || state.until != NEVER && now >= state.until {
+                return;
+            }
+        }
+        let stands = block_on(self.remote.renew(super::Caller::Thread, &self.key, self.lease));
+        // An answer that did not come says nothing.
+        if stands.unwrap_or(true) {
+            self.renew_later();
+        } else {
+            self.end();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !state.is_held || !self.remote.is_writable() {
+            return;
+        }
+        let (key, token) = (std::mem::take(&mut self.key), self.lease.token);
+        self.remote.detached(self.remote.settings.write_timeout, |backend, context: Context| async move {
+            // It lapses where this fails.
+            drop(backend.abandon(&key, token, context).await);
+        });
+    }
+}
+
+/// Renews a lease when it is woken, in a thread that may wait.
+struct Renewal(Weak<Hold>);
+
+impl Wake for Renewal {
+    fn wake(self: Arc<Self>) {
+        let hold = Weak::clone(&self.0);
+        blocking::unblock(move || {
+            if let Some(hold) = hold.upgrade() {
+                hold.renew();
+            }
+        })
+        .detach();
+    }
+}
+
+/// A number that no other process and no other moment has.
+pub(super) fn unique() -> u128 {
+    u128::from(random()) << 64 | u128::from(random())
+}
+
+/// 64 bits that nobody can foresee: the keys of a `RandomState` are the operating system's.
+pub(super) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u64(ASKED.fetch_add(1, Ordering::Relaxed));
+    hasher.finish()
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hold").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+/// The pause before a lease that somebody else holds is asked for again: it doubles from 5 ms to 200 ms, and half of it
+/// is random, so that those who wait do not ask together.
+pub(crate) fn back_off(attempt: u32) -> Duration {
+    let longest = Duration::from_millis(5).saturating_mul(1 << attempt.min(6)).min(Duration::from_millis(200));
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+}

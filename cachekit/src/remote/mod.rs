@@ -1,0 +1,289 @@
+//! A region's backend, as the region uses it: with time limits, a breaker, epochs and leases.
+//!
+//! Every operation is asked for here, once for threads and tasks: it ends within its limit, its failures are counted and
+//! open the breaker, and whoever asked decides what a failure means.
+//! What it deliberately does not know: types of values, and whether one is fresh.
+
+mod breaker;
+mod epochs;
+mod lease;
+mod names;
+mod probe;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use self::breaker::{Change, State};
+pub(crate) use self::epochs::Seen;
+use self::epochs::{Lengthened, Owed};
+pub(crate) use self::lease::{Hold, back_off};
+use self::names::Names;
+use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
+use crate::clock::{Alarm, Clock, block_on, sleep_until};
+use crate::error::Error;
+use crate::events;
+use crate::region::builder::{RemoteSettings, Settings};
+use crate::region::core::Core;
+use crate::region::stats::Event;
+
+/// A region's backend with what belongs to it.
+pub(crate) struct Remote {
+    core: Weak<Core>,
+    backend: Arc<dyn Backend>,
+    pub(crate) settings: RemoteSettings,
+    pub(crate) clock: Arc<dyn Clock>,
+    names: Names,
+    reads: State,
+    writes: State,
+    /// Whether values were kept in this process because the backend failed.
+    has_stood_in: AtomicBool,
+    owed: Owed,
+    lengthened: Lengthened,
+    /// When probes are due.
+    alarms: Mutex<[Option<Alarm>; 2]>,
+}
+
+/// How the caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Thread,
+    Task,
+}
+
+/// What an operation is to the breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+}
+
+impl Remote {
+    /// The backend that the settings name.
+    pub(crate) fn new(
+        core: &Weak<Core>,
+        region: &str,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Option<Arc<Self>> {
+        Some(Arc::new(Self {
+            core: Weak::clone(core),
+            backend: settings.remote.backend.clone()?,
+            settings: settings.remote.clone(),
+            clock,
+            names: Names::new(region, settings),
+            reads: State::default(),
+            writes: State::default(),
+            has_stood_in: AtomicBool::new(false),
+            owed: Owed::default(),
+            lengthened: Lengthened::default(),
+            alarms: Mutex::default(),
+        }))
+    }
+
+    /// Whether the backend keeps values as they are.
+    pub(crate) fn keeps_live(&self) -> bool {
+        self.backend.keeps_live()
+    }
+
+    /// Whether one caller among all processes computes a key.
+    pub(crate) fn has_leases(&self) -> bool {
+        self.settings.lock && self.backend.has_leases()
+    }
+
+    /// Whether reading is worth a try.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.reads.is_open(self.settings.breaker.failures)
+    }
+
+    /// Whether writing is worth a try.
+    pub(crate) fn is_writable(&self) -> bool {
+        !self.writes.is_open(self.settings.breaker.failures)
+    }
+
+    /// Values are kept in this process for now; they go when the backend works again.
+    pub(crate) fn stands_in(&self) {
+        self.has_stood_in.store(true, Ordering::Release);
+    }
+
+    /// Finds out whether the backend can be used at all.
+    pub(crate) async fn ping(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
+        let limit = self.settings.write_timeout;
+        self.limited(limit, caller, |backend, context| async move { backend.ping(context).await }).await
+    }
+
+    pub(crate) async fn set(
+        self: &Arc<Self>,
+        caller: Caller,
+        key: String,
+        content: Content,
+        keep: Option<Duration>,
+    ) -> Result<(), Error> {
+        self.ask(Kind::Write, caller, |backend, context| async move {
+            backend.set(Put { key: &key, content: &content, keep }, context).await
+        })
+        .await
+    }
+
+    pub(crate) async fn set_many(
+        self: &Arc<Self>,
+        caller: Caller,
+        puts: Vec<(String, Content, Option<Duration>)>,
+    ) -> Result<(), Error> {
+        self.ask(Kind::Write, caller, |backend, context| async move {
+            let puts: Vec<_> = puts.iter().map(|(key, content, keep)| Put { key, content, keep: *keep }).collect();
+            backend.set_many(&puts, context).await
+        })
+        .await
+    }
+
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        caller: Caller,
+        hold: &Hold,
+        seen: Option<Vec<u8>>,
+    ) -> Result<Acquired, Error> {
+        let (key, lease) = (hold.key().to_owned(), hold.lease());
+        self.ask(Kind::Write, caller, move |backend, context| async move {
+            let claim = seen.as_deref().map_or(Claim::Always, Claim::Unseen);
+            backend.acquire(&key, lease, claim, context).await
+        })
+        .await
+    }
+
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        caller: Caller,
+        hold: &Hold,
+        content: Content,
+        keep: Option<Duration>,
+    ) -> Result<bool, Error> {
+        let (key, token) = (hold.key().to_owned(), hold.lease().token);
+        self.ask(Kind::Write, caller, move |backend, context| async move {
+            backend.commit(Put { key: &key, content: &content, keep }, token, context).await
+        })
+        .await
+    }
+
+    /// Whether the lease still stands, and so nothing has invalidated its key.
+    pub(crate) async fn renew(self: &Arc<Self>, caller: Caller, key: &str, lease: Lease) -> Result<bool, Error> {
+        let key = key.to_owned();
+        self.ask(Kind::Write, caller, move |backend, context| async move { backend.renew(&key, lease, context).await })
+            .await
+    }
+
+    /// Asks the backend, unless that is left alone.
+    async fn ask<T, F>(
+        self: &Arc<Self>,
+        kind: Kind,
+        caller: Caller,
+        operation: impl FnOnce(Arc<dyn Backend>, Context) -> F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (state, limit) = match kind {
+            Kind::Read => (&self.reads, self.settings.read_timeout),
+            Kind::Write => (&self.writes, self.settings.write_timeout),
+        };
+        if state.is_open(self.settings.breaker.failures) {
+            return Err(Error::backend(format_args!(
+                "it has failed {} times in a row, and is tried again in the background",
+                self.settings.breaker.failures
+            )));
+        }
+        let result = self.limited(limit, caller, operation).await;
+        match &result {
+            Ok(_) => self.changed(kind, state.succeeded()),
+            Err(error) => {
+                self.tell(error);
+                self.changed(kind, state.failed());
+            }
+        }
+        result
+    }
+
+    /// Asks the backend; an answer that does not come in time is an error.
+    async fn limited<T, F>(
+        self: &Arc<Self>,
+        limit: Duration,
+        caller: Caller,
+        operation: impl FnOnce(Arc<dyn Backend>, Context) -> F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let is_blocking = self.backend.is_blocking();
+        let context = if caller == Caller::Thread || is_blocking { Context::blocking } else { Context::task };
+        let answer = operation(Arc::clone(&self.backend), context(limit));
+        if caller == Caller::Task && is_blocking {
+            self.in_time(limit, blocking::unblock(|| block_on(answer))).await
+        } else {
+            self.in_time(limit, answer).await
+        }
+    }
+
+    async fn in_time<T>(&self, limit: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut answer = std::pin::pin!(answer);
+        let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(result) = answer.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            // Most answers of a thread's are there at once, and need no timer.
+            let timer = timer.get_or_insert_with(|| {
+                let until = self.clock.now().saturating_add(limit);
+                Box::pin(sleep_until(&*self.clock, until))
+            });
+            timer.as_mut().poll(context).map(|()| Err(Error::timeout(format_args!("{limit:?} have passed"))))
+        })
+        .await
+    }
+
+    /// Counts and tells a failure.
+    pub(crate) fn tell(&self, error: &Error) {
+        if let Some(core) = self.core.upgrade() {
+            core.counters.count(Event::BackendError);
+            events::backend_failed(&core.name, error);
+        }
+    }
+
+    /// What a change of health means for the region.
+    fn changed(self: &Arc<Self>, kind: Kind, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Probe => self.probe(kind),
+            Change::Recovered => self.recovered(),
+        }
+    }
+
+    /// The backend works again: what was kept in this process for want of it goes.
+    fn recovered(&self) {
+        let Some(core) = self.core.upgrade() else { return };
+        events::backend_recovered(&core.name);
+        if self.has_stood_in.swap(false, Ordering::AcqRel) {
+            core.start_over();
+        }
+    }
+
+    /// Has an operation carried out by nobody in particular: nobody waits for it.
+    fn detached<F>(&self, limit: Duration, operation: impl FnOnce(Arc<dyn Backend>, Context) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let answer = operation(Arc::clone(&self.backend), Context::blocking(limit));
+        blocking::unblock(|| block_on(answer)).detach();
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").field("backend", &self.backend).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! The keys under which a backend keeps what is not an entry: epochs of the region and of tags.
+//!
+//! They begin with prefix and region as every key does. A region's name has `%` only before two hexadecimal digits, so
+//! none of them is the key of an entry.
+
+use crate::key::region_text;
+use crate::region::builder::{Mangler, Settings};
+
+pub(super) struct Names {
+    /// Prefix and region.
+    stem: String,
+    mangler: Option<Mangler>,
+}
+
+impl Names {
+    pub(super) fn new(region: &str, settings: &Settings) -> Self {
+        let region = region_text(region);
+        let stem = format!("{}{}", settings.key_prefix, region.trim_end_matches(':'));
+        Self { stem, mangler: settings.key_mangler.clone() }
+    }
+
+    pub(super) fn region_epoch(&self) -> String {
+        self.mangled(format!("{}%epoch", self.stem))
+    }
+
+    pub(super) fn tag_epoch(&self, tag: &str) -> String {
+        self.mangled(format!("{}%tag:{tag}", self.stem))
+    }
+
+    /// What a probe writes.
+    pub(super) fn probe(&self) -> String {
+        self.mangled(format!("{}%probe", self.stem))
+    }
+
+    fn mangled(&self, text: String) -> String {
+        self.mangler.as_ref().map_or_else(|| text.clone(), |mangler| mangler(&text))
+    }
+}

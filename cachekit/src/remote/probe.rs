@@ -1,0 +1,74 @@
+//! Finding out, in the background, when a backend that has failed works again.
+
+use std::sync::{Arc, Weak};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use super::breaker::Change;
+use super::{Caller, Kind, Remote};
+use crate::backend::{Content, Put};
+use crate::clock::{Alarm, block_on};
+
+impl Remote {
+    /// Tries now, and then at intervals until it works.
+    pub(super) fn probe(self: &Arc<Self>, kind: Kind) {
+        let remote = Arc::downgrade(self);
+        blocking::unblock(move || {
+            let Some(remote) = remote.upgrade() else { return };
+            let works = block_on(remote.works(kind));
+            let state = match kind {
+                Kind::Read => &remote.reads,
+                Kind::Write => &remote.writes,
+            };
+            match state.probed(works) {
+                Change::None => {}
+                Change::Recovered => remote.recovered(),
+                Change::Probe => remote.probe_later(kind),
+            }
+        })
+        .detach();
+    }
+
+    async fn works(self: &Arc<Self>, kind: Kind) -> bool {
+        let probed = match kind {
+            Kind::Read => {
+                let limit = self.settings.read_timeout;
+                let read =
+                    self.limited(limit, Caller::Thread, |backend, context| async move { backend.ping(context).await });
+                read.await
+            }
+            Kind::Write => {
+                let (limit, key) = (self.settings.write_timeout, self.names.probe());
+                let written = self.limited(limit, Caller::Thread, |backend, context| async move {
+                    let content = Content::Bytes(Vec::new());
+                    let keep = Some(Duration::from_secs(1));
+                    backend.set(Put { key: &key, content: &content, keep }, context).await
+                });
+                written.await
+            }
+        };
+        probed.inspect_err(|error| self.tell(error)).is_ok()
+    }
+
+    fn probe_later(self: &Arc<Self>, kind: Kind) {
+        let again = Arc::new(Again { remote: Arc::downgrade(self), kind });
+        let at = self.clock.now().saturating_add(self.settings.breaker.pause);
+        let alarm = self.clock.wake_at(at, &Waker::from(again));
+        let mut alarms = self.alarms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _rung: Option<Alarm> = alarms[kind as usize].replace(alarm);
+    }
+}
+
+/// Probes when it is woken.
+struct Again {
+    remote: Weak<Remote>,
+    kind: Kind,
+}
+
+impl Wake for Again {
+    fn wake(self: Arc<Self>) {
+        if let Some(remote) = self.remote.upgrade() {
+            remote.probe(self.kind);
+        }
+    }
+}
