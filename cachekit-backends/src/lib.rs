@@ -4,12 +4,16 @@
 //!
 //! * `null`: stores nothing.
 //! * `memory`: records in this process, which several regions share.
+//! * `file`: files in a folder, which processes of one machine share.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "memory")]
+#[cfg(any(feature = "memory", feature = "file"))]
 mod bytes;
+#[cfg(feature = "file")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file")))]
+pub mod file;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub mod memory;
