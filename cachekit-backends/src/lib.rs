@@ -5,6 +5,7 @@
 //! * `null`: stores nothing.
 //! * `memory`: records in this process, which several regions share.
 //! * `file`: files in a folder, which processes of one machine share.
+//! * `scoped`: objects as they are, for as long as a session lasts.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -20,3 +21,6 @@ pub mod memory;
 #[cfg(feature = "null")]
 #[cfg_attr(docsrs, doc(cfg(feature = "null")))]
 pub mod null;
+#[cfg(feature = "scoped")]
+#[cfg_attr(docsrs, doc(cfg(feature = "scoped")))]
+pub mod scoped;

@@ -46,7 +46,7 @@ fn features() -> bool {
         })
     };
     of("cachekit", &["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"])
-        && of("cachekit-backends", &["", "null", "memory", "file", "full"])
+        && of("cachekit-backends", &["", "null", "memory", "file", "scoped", "full"])
 }
 
 fn docs() -> bool {
