@@ -101,9 +101,11 @@ fn contents_end_in_the_time_of_the_clock() {
     answer(memory.set(bytes.until("short", SECOND), context()));
     answer(memory.set(bytes.until("long", SECOND * 2), context()));
     answer(memory.set(bytes.until("for ever", Duration::MAX), context()));
+    answer(memory.set(bytes.until("replaced", SECOND), context()));
+    answer(memory.set(bytes.under("replaced"), context()));
     clock.advance(SECOND);
-    assert_eq!(["short", "long", "for ever"].map(|key| has(&memory, key)), [false, true, true]);
-    assert_eq!(memory.len(), 2, "it was dropped, too");
+    assert_eq!(["short", "long", "for ever", "replaced"].map(|key| has(&memory, key)), [false, true, true, true]);
+    assert_eq!(memory.len(), 3, "it was dropped, too");
     clock.advance(SECOND * 1_000_000);
     assert_eq!(["long", "for ever"].map(|key| has(&memory, key)), [false, true]);
 }
@@ -137,6 +139,20 @@ fn leases_lapse_in_the_time_of_the_clock() {
     assert!(!answer(memory.renew("k", renewed, context())), "it has lapsed");
     assert!(!answer(memory.commit(Bytes::new(b"late").under("k"), Token(1), context())));
     assert!(matches!(acquire(&memory, "k", 2), Acquired::Granted));
+}
+
+#[test]
+fn a_lease_ends_with_what_is_stored_or_taken_meanwhile() {
+    let (memory, bytes) = (Memory::new(), Bytes::new(b"value"));
+    let commit = |token| answer(memory.commit(bytes.under("k"), Token(token), context()));
+    assert!(matches!(acquire(&memory, "k", 1), Acquired::Granted));
+    answer(memory.set(bytes.under("k"), context()));
+    assert!(!commit(1));
+    for token in [1, 2] {
+        let lease = Lease { token: Token(token), length: SECOND };
+        assert!(matches!(answer(memory.acquire("k", lease, Claim::Always, context())), Acquired::Granted));
+    }
+    assert!(!commit(1) && commit(2) && !commit(2));
 }
 
 #[test]

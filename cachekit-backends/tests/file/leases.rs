@@ -1,6 +1,6 @@
 //! Who computes, where processes die, pause, and change what others compute.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cachekit::backend::{Acquired, Backend, Claim, Content, Lease, Patch, Put, Token};
 use cachekit::testing::ManualClock;
@@ -28,6 +28,10 @@ fn commit(store: &FileStore, value: &str, token: u128) -> bool {
     answer(store.commit(Put { key: "k", content: &content, keep: None }, Token(token), context()))
 }
 
+fn holders(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder.join("holders")).unwrap().map(|file| file.unwrap().path()).collect()
+}
+
 fn with_a_process(test: impl FnOnce(&FileStore, Process, &Path)) {
     let folder = tempfile::tempdir().unwrap();
     test(&FileStore::new(folder.path()), Process::start(folder.path()), folder.path());
@@ -46,6 +50,7 @@ fn a_holder_that_is_killed_is_taken_over_at_once_and_by_one() {
         third.kill();
         assert!(is_granted(store, 2));
         assert!(commit(store, "second", 2));
+        assert!(!commit(store, "once more", 2), "a lease is for one content");
     });
 }
 
@@ -92,6 +97,19 @@ fn two_stores_of_one_process_are_two() {
     assert!(matches!(acquire(&store.clone(), 2), Acquired::Busy(_)));
     drop(store);
     assert!(is_granted(&other, 2), "with a store its leases end");
+    drop(other);
+    assert_eq!(holders(folder.path()).len(), 0);
+}
+
+#[test]
+fn those_who_ask_at_a_time_whether_a_holder_lives_do_not_take_each_other_for_it() {
+    with_a_process(|store, mut holder, folder| {
+        assert_eq!(holder.ask("acquire k 1"), "Granted");
+        holder.kill();
+        let asked = std::fs::File::open(&holders(folder)[0]).unwrap();
+        fs4::FileExt::lock_shared(&asked).unwrap();
+        assert!(is_granted(store, 2));
+    });
 }
 
 #[test]
