@@ -40,9 +40,13 @@ fn lint() -> bool {
 }
 
 fn features() -> bool {
-    ["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"].iter().all(|feature| {
-        cargo(&["check", "--quiet", "--package", "cachekit", "--no-default-features", "--features", feature])
-    })
+    let of = |package: &str, features: &[&str]| {
+        features.iter().all(|feature| {
+            cargo(&["check", "--quiet", "--package", package, "--no-default-features", "--features", feature])
+        })
+    };
+    of("cachekit", &["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"])
+        && of("cachekit-backends", &["", "null", "memory", "file", "scoped", "full"])
 }
 
 fn docs() -> bool {

@@ -210,6 +210,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Which session the caller is in, for a store whose entries are a session's; as provided, all callers share them.
+    ///
+    /// Callers in different sessions share neither values nor computations. It is asked where the caller is: in its thread, and
+    /// when its task is polled. Two sessions with one id do not exist at a time.
+    fn session(&self) -> Option<usize> {
+        None
+    }
+
     /// What is stored under a key.
     fn get<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, Option<Content>>;
 

@@ -56,6 +56,11 @@ macro_rules! operations {
                 next.has_leases()
             }
 
+            /// See [`Backend::session`].
+            fn session(&self, next: &dyn Backend) -> Option<usize> {
+                next.session()
+            }
+
             $(
                 $(#[$documentation])*
                 fn $name<$life>(&$life self, next: &$life dyn Backend, $($argument: $type),*) -> Answer<$life, $output> {
@@ -75,6 +80,10 @@ macro_rules! operations {
 
             fn has_leases(&self) -> bool {
                 self.proxy.has_leases(&*self.next)
+            }
+
+            fn session(&self) -> Option<usize> {
+                self.proxy.session(&*self.next)
             }
 
             $(
