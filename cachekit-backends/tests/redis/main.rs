@@ -1,0 +1,7 @@
+//! What is peculiar to Redis as a backend; what it shares with all others is tested by the conformance suite.
+
+mod connections;
+mod faults;
+mod operations;
+mod refusals;
+mod support;
