@@ -28,8 +28,10 @@
 //! ```
 
 mod clock;
+mod conformance;
 
 pub use self::clock::ManualClock;
+pub use self::conformance::{Conformance, conformance};
 
 use crate::key::Key;
 use crate::region::Region;
