@@ -29,6 +29,7 @@ mod source;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cachekit::Error;
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Patch, Put, Token};
@@ -38,6 +39,9 @@ use self::fault::Fault;
 use self::request::Request;
 use self::server::Server;
 use self::source::Source;
+
+/// How long anybody waits for an answer: a day is no limit that a caller would notice.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A Redis server.
 ///
@@ -100,12 +104,13 @@ impl Redis {
             (Err(error), _) => return Err(error.clone()).into(),
             (_, Err(error)) => return Err(error).into(),
         };
+        let limit = context.limit().min(LONGEST);
         if context.may_block() {
-            let value = pool::ask(server, &request, context.limit()).and_then(read);
+            let value = pool::ask(server, &request, limit).and_then(read);
             return value.map_err(|fault| fault.told(&server.place, request.operation)).into();
         }
         Answer::later(async move {
-            let value = link::ask(server, &request, context.limit()).await.and_then(read);
+            let value = link::ask(server, &request, limit).await.and_then(read);
             value.map_err(|fault| fault.told(&server.place, request.operation))
         })
     }

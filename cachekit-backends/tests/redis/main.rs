@@ -1,5 +1,6 @@
-//! What is peculiar to Redis as a backend; what it shares with all others is tested by the conformance suite.
+//! What is peculiar to Redis as a backend; what it shares with all others is tested by the suite in `conformance`.
 
+mod conformance;
 mod connections;
 mod faults;
 mod operations;
