@@ -1,11 +1,4 @@
-//! Stores for the regions of cachekit.
-//!
-//! Each stands behind the feature of its name:
-//!
-//! * `null`: stores nothing.
-//! * `memory`: records in this process, which several regions share.
-//! * `file`: files in a folder, which processes of one machine share.
-//! * `scoped`: objects as they are, for as long as a session lasts.
+#![doc = include_str!("../README.md")]
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -21,6 +14,9 @@ pub mod memory;
 #[cfg(feature = "null")]
 #[cfg_attr(docsrs, doc(cfg(feature = "null")))]
 pub mod null;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub mod redis;
 #[cfg(feature = "scoped")]
 #[cfg_attr(docsrs, doc(cfg(feature = "scoped")))]
 pub mod scoped;

@@ -1,12 +1,14 @@
 //! The commands of this repository, run as `cargo xtask COMMAND`.
 
+mod servers;
+
 use std::env;
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test         every test of the workspace, documentation and examples included
+  test         every test of the workspace, documentation and examples included; installs the servers that it needs
   lint         format and clippy, warnings denied
   features     each feature of each crate alone
   docs         the documentation, warnings denied
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn test() -> bool {
-    cargo(&["test", "--workspace", "--all-features"])
+    servers::install() && cargo(&["test", "--workspace", "--all-features"])
 }
 
 fn lint() -> bool {
@@ -40,13 +42,15 @@ fn lint() -> bool {
 }
 
 fn features() -> bool {
-    let of = |package: &str, features: &[&str]| {
+    let crates: [(&str, &[&str]); 2] = [
+        ("cachekit", &["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"]),
+        ("cachekit-backends", &["", "null", "memory", "file", "scoped", "redis", "full"]),
+    ];
+    crates.iter().all(|(package, features)| {
         features.iter().all(|feature| {
             cargo(&["check", "--quiet", "--package", package, "--no-default-features", "--features", feature])
         })
-    };
-    of("cachekit", &["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"])
-        && of("cachekit-backends", &["", "null", "memory", "file", "scoped", "full"])
+    })
 }
 
 fn docs() -> bool {

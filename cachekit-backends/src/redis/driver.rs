@@ -1,0 +1,38 @@
+//! The runtime that the connections of tasks live on: one thread of the process, started with the first of them.
+//!
+//! Connections that lived on a caller's runtime would end with it; statics, several runtimes and none share these.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use once_cell::sync::OnceCell;
+use tokio::runtime::{Builder, Handle};
+
+use super::alarms::Alarms;
+use super::fault::{Fault, FaultKind};
+
+pub(super) struct Driver {
+    pub(super) runtime: Handle,
+    pub(super) alarms: Arc<Alarms>,
+}
+
+static DRIVER: OnceCell<Driver> = OnceCell::new();
+
+/// The driver of this process.
+pub(super) fn driver() -> Result<&'static Driver, Fault> {
+    DRIVER.get_or_try_init(start).map_err(|error| {
+        Fault::new(FaultKind::Unable, format_args!("the thread of the connections could not be started: {error}"))
+    })
+}
+
+fn start() -> io::Result<Driver> {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let handle = runtime.handle().clone();
+    let alarms = Arc::<Alarms>::default();
+    let ringing = Arc::clone(&alarms);
+    thread::Builder::new()
+        .name("cachekit-redis".to_owned())
+        .spawn(move || runtime.block_on(ringing.ring()))
+        .map(|_| Driver { runtime: handle, alarms })
+}

@@ -1,0 +1,171 @@
+//! The connection of tasks: all share one, on which requests and answers follow one another.
+//!
+//! It is replaced when it is lost, and when it has answered nobody for as long as somebody was willing to wait.
+
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, Value};
+use tokio::sync::Notify;
+
+use super::attempt::{Attempt, Next};
+use super::driver::driver;
+use super::fault::Fault;
+use super::request::{Packed, Request};
+use super::server::Server;
+
+/// How long a connection may take to come up, whoever waits for it.
+const CONNECT: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Link {
+    state: Mutex<State>,
+    /// The state is another.
+    changed: Notify,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Down,
+    Connecting,
+    Up(Wire),
+}
+
+/// A connection that is up.
+#[derive(Clone)]
+struct Wire {
+    connection: MultiplexedConnection,
+    /// How often it has answered.
+    answers: Arc<AtomicU64>,
+}
+
+/// Has a request carried out.
+pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Duration) -> Result<Value, Fault> {
+    let asked = async {
+        let mut attempt = Attempt::default();
+        loop {
+            let (mut wire, kept) = wire(server, limit).await?;
+            loop {
+                let answer = wire.exchange(&server.link, &request.pack(attempt.form()), limit).await;
+                match attempt.next(answer, kept) {
+                    Next::SpeltOut => {}
+                    Next::Anew => {
+                        server.link.leave(&wire);
+                        break;
+                    }
+                    Next::Over(answer) => return answer,
+                    Next::Lost(fault) => {
+                        server.link.leave(&wire);
+                        return Err(fault);
+                    }
+                }
+            }
+        }
+    };
+    driver()?.alarms.within(Instant::now() + limit, asked).await.unwrap_or_else(|| Err(Fault::late(limit)))
+}
+
+/// A connection, and whether it was there before.
+async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fault> {
+    let mut kept = true;
+    loop {
+        let changed = server.link.changed.notified();
+        {
+            let mut state = server.link.lock();
+            match &*state {
+                State::Up(wire) => return Ok((wire.clone(), kept)),
+                State::Connecting => {}
+                State::Down => {
+                    // What is spawned takes the gate's word for itself.
+                    drop(server.gate.enter(Instant::now())?);
+                    *state = State::Connecting;
+                    driver()?.runtime.spawn(connect(Arc::clone(server), limit.max(CONNECT)));
+                }
+            }
+            kept = false;
+        }
+        changed.await;
+    }
+}
+
+/// Brings a connection up, for all who wait for one.
+async fn connect(server: Arc<Server>, limit: Duration) {
+    let ending = Ending(&server.link);
+    let Ok(pass) = server.gate.enter(Instant::now()) else { return };
+    let opened = tokio::time::timeout(limit, server.source.open_shared()).await;
+    let opened = opened.unwrap_or_else(|_| Err(Fault::late(limit)));
+    if let Ok(connection) = pass.tell(opened, Instant::now()) {
+        *ending.0.lock() = State::Up(Wire { connection, answers: Arc::default() });
+    }
+}
+
+/// Whatever becomes of a connection that is coming up, those who wait learn of it.
+struct Ending<'a>(&'a Link);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Connecting) {
+            *state = State::Down;
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl Link {
+    /// Has the next request ask for another connection than this.
+    fn leave(&self, wire: &Wire) {
+        let mut state = self.lock();
+        if matches!(&*state, State::Up(current) if Arc::ptr_eq(&current.answers, &wire.answers)) {
+            let left = mem::take(&mut *state);
+            drop(state);
+            drop(left);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wire {
+    async fn exchange(&mut self, link: &Link, packed: &Packed<'_>, limit: Duration) -> RedisResult<Value> {
+        let before = self.answers.load(Ordering::Relaxed);
+        let mut sent = Sent { link, wire: self.clone(), before, since: Instant::now(), limit, answered: false };
+        let answer = match packed {
+            Packed::One(command) => self.connection.send_packed_command(command).await,
+            Packed::Many(pipeline) => {
+                self.connection.send_packed_commands(pipeline, 0, pipeline.len()).await.map(Value::Array)
+            }
+        };
+        sent.answered = true;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+}
+
+/// A request that is on its way. Given up after its limit, by itself or by its caller, it leaves a connection that has
+/// answered nobody meanwhile.
+struct Sent<'a> {
+    link: &'a Link,
+    wire: Wire,
+    before: u64,
+    since: Instant,
+    limit: Duration,
+    answered: bool,
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        // Whoever waits for the answer has begun a little earlier.
+        let is_late = || self.since.elapsed() >= self.limit * 7 / 8;
+        if !self.answered && self.wire.answers.load(Ordering::Relaxed) == self.before && is_late() {
+            self.link.leave(&self.wire);
+        }
+    }
+}

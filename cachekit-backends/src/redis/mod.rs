@@ -1,0 +1,196 @@
+//! One Redis server as a backend, for threads and for tasks.
+//!
+//! Values and leases are plain strings of Redis; what has to be one step is a script. A thread that may block has a
+//! connection of its own from a pool; tasks share one connection, which lives on a thread of this module, so that they
+//! may run on any executor. What it deliberately does not do: judge whether a value is fresh, and wait for a lease.
+//!
+//! ```
+//! use cachekit::Region;
+//! use cachekit_backends::redis::Redis;
+//!
+//! let users = Region::builder("users").backend(Redis::connect("redis://127.0.0.1:6379")?).build()?;
+//! # let _ = users;
+//! # Ok::<(), cachekit::Error>(())
+//! ```
+
+mod alarms;
+mod attempt;
+mod driver;
+mod fault;
+mod gate;
+mod link;
+mod pool;
+mod reply;
+mod request;
+mod script;
+mod server;
+mod slot;
+mod source;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachekit::Error;
+use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Patch, Put, Token};
+use redis::Value;
+
+use self::fault::Fault;
+use self::request::Request;
+use self::server::Server;
+use self::source::Source;
+
+/// How long anybody waits for an answer: a day is no limit that a caller would notice.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A Redis server.
+///
+/// All of one address, database and user share their connections, which are made when they are needed, end when the last
+/// of them is dropped, and are replaced when they fail. It is the version 7.0 that this is tested with.
+#[derive(Clone)]
+pub struct Redis {
+    server: Result<Arc<Server>, Error>,
+}
+
+impl Redis {
+    /// The server that a URL names: `redis://[user][:password@]host[:port][/database]`, or
+    /// `unix://path[?db=database&user=user&pass=password]`, also written `redis+unix://`.
+    ///
+    /// Nothing is connected yet: a server that cannot be reached is no error here.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none of these ([`is_refused`](Error::is_refused)). TLS (`rediss://`), sentinels and clusters are not
+    /// supported yet.
+    ///
+    /// ```
+    /// use cachekit_backends::redis::Redis;
+    ///
+    /// let redis = Redis::connect("redis://:secret@cache.internal:6380/2")?;
+    /// assert!(!format!("{redis:?}").contains("secret"));
+    /// assert!(Redis::connect("rediss://cache.internal").unwrap_err().is_refused());
+    /// # Ok::<(), cachekit::Error>(())
+    /// ```
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        Source::parse(url).map(|source| Self { server: Ok(Server::shared(source)) })
+    }
+
+    /// The server that a client of the crate `redis`, of its version 1, is made for; of the client only that, the
+    /// database, the user and the settings of its sockets are taken.
+    ///
+    /// Nothing is connected yet. A client that cannot be used shows it with the first request.
+    ///
+    /// ```
+    /// use cachekit_backends::redis::Redis;
+    ///
+    /// let client = redis::Client::open("redis://127.0.0.1:6379").unwrap();
+    /// let backend = Redis::from_client(client);
+    /// ```
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "as one hands over what one no longer needs")]
+    pub fn from_client(client: ::redis::Client) -> Self {
+        Self { server: Source::single(client.get_connection_info()).map(Server::shared) }
+    }
+
+    /// Has a request carried out, as the caller waits, and reads the answer.
+    fn ask<'a, T: 'a>(
+        &'a self,
+        request: Result<Request<'a>, Error>,
+        context: Context,
+        read: impl FnOnce(Value) -> Result<T, Fault> + Send + 'a,
+    ) -> Answer<'a, T> {
+        let (server, request) = match (&self.server, request) {
+            (Ok(server), Ok(request)) => (server, request),
+            (Err(error), _) => return Err(error.clone()).into(),
+            (_, Err(error)) => return Err(error).into(),
+        };
+        let limit = context.limit().min(LONGEST);
+        if context.may_block() {
+            let value = pool::ask(server, &request, limit).and_then(read);
+            return value.map_err(|fault| fault.told(&server.place, request.operation)).into();
+        }
+        Answer::later(async move {
+            let value = link::ask(server, &request, limit).await.and_then(read);
+            value.map_err(|fault| fault.told(&server.place, request.operation))
+        })
+    }
+}
+
+impl Backend for Redis {
+    fn has_leases(&self) -> bool {
+        true
+    }
+
+    fn get<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, Option<Content>> {
+        self.ask(Ok(Request::get(key)), context, reply::content)
+    }
+
+    fn set<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, ()> {
+        self.ask(Request::set(&[put]), context, |_| Ok(()))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, ()> {
+        self.ask(Ok(Request::delete(&[key])), context, |_| Ok(()))
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [&'a str], context: Context) -> Answer<'a, Vec<Option<Content>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new()).into();
+        }
+        self.ask(Ok(Request::get_many(keys)), context, |value| reply::contents(value, keys.len()))
+    }
+
+    fn set_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, ()> {
+        if puts.is_empty() {
+            return Ok(()).into();
+        }
+        self.ask(Request::set(puts), context, |_| Ok(()))
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [&'a str], context: Context) -> Answer<'a, ()> {
+        if keys.is_empty() {
+            return Ok(()).into();
+        }
+        self.ask(Ok(Request::delete(keys)), context, |_| Ok(()))
+    }
+
+    fn add<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, Content> {
+        self.ask(Request::add(put), context, |value| Ok(reply::content(value)?.unwrap_or_else(|| put.content.clone())))
+    }
+
+    fn patch<'a>(&'a self, key: &'a str, patch: Patch, context: Context) -> Answer<'a, bool> {
+        self.ask(Ok(Request::patch(key, patch)), context, |value| reply::flag(&value))
+    }
+
+    fn acquire<'a>(&'a self, key: &'a str, lease: Lease, claim: Claim<'a>, context: Context) -> Answer<'a, Acquired> {
+        self.ask(Ok(Request::acquire(key, lease, claim)), context, reply::acquired)
+    }
+
+    fn commit<'a>(&'a self, put: Put<'a>, token: Token, context: Context) -> Answer<'a, bool> {
+        self.ask(Request::commit(put, token), context, |value| reply::flag(&value))
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, lease: Lease, context: Context) -> Answer<'a, bool> {
+        self.ask(Ok(Request::renew(key, lease)), context, |value| reply::flag(&value))
+    }
+
+    fn abandon<'a>(&'a self, key: &'a str, token: Token, context: Context) -> Answer<'a, ()> {
+        self.ask(Ok(Request::abandon(key, token)), context, |_| Ok(()))
+    }
+
+    fn ping(&self, context: Context) -> Answer<'_, ()> {
+        self.ask(Ok(Request::ping()), context, |value| reply::pong(&value))
+    }
+}
+
+/// The address, the database and the user; no password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut redis = f.debug_tuple("Redis");
+        match &self.server {
+            Ok(server) => redis.field(server),
+            Err(error) => redis.field(error),
+        };
+        redis.finish()
+    }
+}

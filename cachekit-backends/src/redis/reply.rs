@@ -1,0 +1,49 @@
+//! What a server's answers mean; others than these are none of a Redis.
+
+use std::time::Duration;
+
+use cachekit::backend::{Acquired, Content};
+use redis::Value;
+
+use super::fault::Fault;
+
+pub(super) fn content(value: Value) -> Result<Option<Content>, Fault> {
+    match value {
+        Value::Nil => Ok(None),
+        Value::BulkString(bytes) => Ok(Some(Content::Bytes(bytes))),
+        _ => Err(Fault::strange()),
+    }
+}
+
+pub(super) fn contents(value: Value, count: usize) -> Result<Vec<Option<Content>>, Fault> {
+    match value {
+        Value::Array(values) if values.len() == count => values.into_iter().map(content).collect(),
+        _ => Err(Fault::strange()),
+    }
+}
+
+/// 1; 0 or nothing.
+pub(super) fn flag(value: &Value) -> Result<bool, Fault> {
+    match value {
+        Value::Int(number) => Ok(*number == 1),
+        Value::Nil => Ok(false),
+        _ => Err(Fault::strange()),
+    }
+}
+
+pub(super) fn pong(value: &Value) -> Result<(), Fault> {
+    match value {
+        Value::SimpleString(word) if word == "PONG" => Ok(()),
+        _ => Err(Fault::strange()),
+    }
+}
+
+/// Nothing, how long somebody else's lease lasts, or what is stored.
+pub(super) fn acquired(value: Value) -> Result<Acquired, Fault> {
+    match value {
+        Value::Nil => Ok(Acquired::Granted),
+        Value::Int(millis) => Ok(Acquired::Busy(Duration::from_millis(millis.try_into().unwrap_or_default()))),
+        Value::BulkString(bytes) => Ok(Acquired::Stored(Content::Bytes(bytes))),
+        _ => Err(Fault::strange()),
+    }
+}

@@ -1,0 +1,226 @@
+//! What is asked of a server, in one round trip: each operation of a backend as commands or calls of scripts.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use cachekit::Error;
+use cachekit::backend::{Claim, Content, Lease, Patch, Put, Token};
+use cachekit::record::HEAD;
+use redis::{Cmd, Pipeline};
+use smallvec::{SmallVec, smallvec};
+
+use super::script::{self, Script};
+use super::slot;
+
+/// A request, to be packed for each attempt anew.
+pub(super) struct Request<'a> {
+    /// Which operation of the backend it is, for messages.
+    pub(super) operation: &'static str,
+    steps: Steps<'a>,
+}
+
+enum Steps<'a> {
+    Command(Cmd),
+    Script(&'static Script, Vec<Call<'a>>),
+}
+
+struct Call<'a> {
+    names: SmallVec<[Cow<'a, str>; 2]>,
+    arguments: SmallVec<[Argument<'a>; 5]>,
+}
+
+enum Argument<'a> {
+    Bytes(&'a [u8]),
+    Number(u64),
+    Token(Token),
+    Patch(Patch),
+    /// Whether an attempt before this one may have been carried out.
+    Again,
+}
+
+/// How a request is packed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Form {
+    /// With the text of its script rather than the hash.
+    pub(super) spelt_out: bool,
+    /// After an attempt that may have been carried out.
+    pub(super) again: bool,
+}
+
+/// A request as the client takes it.
+pub(super) enum Packed<'a> {
+    One(Cow<'a, Cmd>),
+    Many(Pipeline),
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn ping() -> Self {
+        Self::command("ping", redis::cmd("PING"))
+    }
+
+    pub(super) fn get(key: &'a str) -> Self {
+        let mut get = Cmd::with_capacity(2, 16 + key.len());
+        get.arg("GET").arg(slot::value(key).as_ref());
+        Self::command("get", get)
+    }
+
+    pub(super) fn get_many(keys: &[&'a str]) -> Self {
+        let mut get = redis::cmd("MGET");
+        for key in keys {
+            get.arg(slot::value(key).as_ref());
+        }
+        Self::command("get_many", get)
+    }
+
+    pub(super) fn delete(keys: &[&'a str]) -> Self {
+        let mut delete = redis::cmd("UNLINK");
+        for key in keys {
+            delete.arg(slot::value(key).as_ref()).arg(slot::lease(key));
+        }
+        Self::command("delete", delete)
+    }
+
+    pub(super) fn set(puts: &[Put<'a>]) -> Result<Self, Error> {
+        let calls = puts.iter().map(|put| {
+            let arguments = smallvec![Argument::Bytes(bytes(put.content)?), Argument::keep(put.keep)];
+            Ok(Call { names: smallvec![slot::value(put.key), slot::lease(put.key).into()], arguments })
+        });
+        Ok(Self { operation: "set", steps: Steps::Script(&script::SET, calls.collect::<Result<_, Error>>()?) })
+    }
+
+    pub(super) fn add(put: Put<'a>) -> Result<Self, Error> {
+        let arguments = smallvec![Argument::Bytes(bytes(put.content)?), Argument::keep(put.keep)];
+        Ok(Self::script("add", &script::ADD, smallvec![slot::value(put.key)], arguments))
+    }
+
+    pub(super) fn patch(key: &'a str, patch: Patch) -> Self {
+        let arguments = smallvec![Argument::Number(patch.at as u64), Argument::Patch(patch)];
+        Self::script("patch", &script::PATCH, both(key), arguments)
+    }
+
+    pub(super) fn acquire(key: &'a str, lease: Lease, claim: Claim<'a>) -> Self {
+        let (when, seen): (&[u8], _) = match claim {
+            Claim::Unseen(seen) => (b"unseen", seen),
+            Claim::Always => (b"always", &[][..]),
+        };
+        let arguments = smallvec![
+            Argument::Token(lease.token),
+            Argument::Number(millis(lease.length)),
+            Argument::Bytes(when),
+            Argument::Bytes(seen),
+            Argument::Number(HEAD as u64 - 1),
+        ];
+        Self::script("acquire", &script::ACQUIRE, both(key), arguments)
+    }
+
+    pub(super) fn commit(put: Put<'a>, token: Token) -> Result<Self, Error> {
+        let content = Argument::Bytes(bytes(put.content)?);
+        let arguments = smallvec![content, Argument::keep(put.keep), Argument::Token(token), Argument::Again];
+        Ok(Self::script("commit", &script::COMMIT, both(put.key), arguments))
+    }
+
+    pub(super) fn renew(key: &'a str, lease: Lease) -> Self {
+        let arguments = smallvec![Argument::Token(lease.token), Argument::Number(millis(lease.length))];
+        Self::script("renew", &script::RENEW, smallvec![slot::lease(key).into()], arguments)
+    }
+
+    pub(super) fn abandon(key: &'a str, token: Token) -> Self {
+        let arguments = smallvec![Argument::Token(token)];
+        Self::script("abandon", &script::ABANDON, smallvec![slot::lease(key).into()], arguments)
+    }
+
+    fn command(operation: &'static str, command: Cmd) -> Self {
+        Self { operation, steps: Steps::Command(command) }
+    }
+
+    fn script(
+        operation: &'static str,
+        script: &'static Script,
+        names: SmallVec<[Cow<'a, str>; 2]>,
+        arguments: SmallVec<[Argument<'a>; 5]>,
+    ) -> Self {
+        Self { operation, steps: Steps::Script(script, vec![Call { names, arguments }]) }
+    }
+
+    pub(super) fn pack(&self, form: Form) -> Packed<'_> {
+        match &self.steps {
+            Steps::Command(command) => Packed::One(Cow::Borrowed(command)),
+            Steps::Script(script, calls) if calls.len() == 1 => Packed::One(Cow::Owned(calls[0].pack(script, form))),
+            Steps::Script(script, calls) => {
+                let mut pipeline = Pipeline::with_capacity(calls.len());
+                for (place, call) in calls.iter().enumerate() {
+                    // The server knows a script from the first time on.
+                    let form = Form { spelt_out: form.spelt_out && place == 0, ..form };
+                    pipeline.add_command(call.pack(script, form));
+                }
+                Packed::Many(pipeline)
+            }
+        }
+    }
+}
+
+impl Call<'_> {
+    fn pack(&self, script: &Script, form: Form) -> Cmd {
+        let bytes: usize = self.arguments.iter().map(Argument::len).sum();
+        let names: usize = self.names.iter().map(|name| name.len()).sum();
+        let mut command = Cmd::with_capacity(3 + self.names.len() + self.arguments.len(), 64 + names + bytes);
+        if form.spelt_out {
+            command.arg("EVAL").arg(script.text);
+        } else {
+            command.arg("EVALSHA").arg(script.hash());
+        }
+        command.arg(self.names.len());
+        for name in &self.names {
+            command.arg(name.as_ref());
+        }
+        for argument in &self.arguments {
+            match argument {
+                Argument::Bytes(bytes) => command.arg(bytes),
+                Argument::Number(number) => command.arg(number),
+                Argument::Token(token) => command.arg(token.to_string()),
+                Argument::Patch(patch) => command.arg(patch.bytes()),
+                Argument::Again => command.arg(if form.again { "again" } else { "" }),
+            };
+        }
+        command
+    }
+}
+
+impl Argument<'_> {
+    /// For ever is an empty text.
+    fn keep(keep: Option<Duration>) -> Self {
+        keep.map_or(Self::Bytes(&[]), |keep| Self::Number(millis(keep)))
+    }
+
+    /// How many bytes it takes, about.
+    fn len(&self) -> usize {
+        if let Self::Bytes(bytes) = self { bytes.len() } else { 32 }
+    }
+}
+
+fn both(key: &str) -> SmallVec<[Cow<'_, str>; 2]> {
+    smallvec![slot::value(key), slot::lease(key).into()]
+}
+
+fn bytes(content: &Content) -> Result<&[u8], Error> {
+    content.as_bytes().ok_or_else(|| Error::refused("Redis keeps bytes, and was handed a live object"))
+}
+
+/// Milliseconds, rounded up: at least 1, and at most what the server can add to its clock.
+fn millis(span: Duration) -> u64 {
+    const MOST: u64 = 1 << 50;
+    let millis = span.as_nanos().div_ceil(1_000_000);
+    u64::try_from(millis).unwrap_or(MOST).clamp(1, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_rounded_up_and_bounded() {
+        let of = |span| millis(span);
+        assert_eq!((of(Duration::ZERO), of(Duration::from_nanos(1)), of(Duration::from_millis(7))), (1, 1, 7));
+        assert_eq!((of(Duration::from_micros(7_001)), of(Duration::MAX)), (8, 1 << 50));
+    }
+}

@@ -1,0 +1,8 @@
+//! What is peculiar to Redis as a backend; what it shares with all others is tested by the suite in `conformance`.
+
+mod conformance;
+mod connections;
+mod faults;
+mod operations;
+mod refusals;
+mod support;

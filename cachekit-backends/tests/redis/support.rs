@@ -1,0 +1,65 @@
+//! Callers of both kinds, and what they ask for.
+
+use std::time::Duration;
+
+use cachekit::Error;
+use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Put, Token};
+use cachekit_backends::redis::Redis;
+use futures::executor::block_on;
+
+/// Longer than anything takes that works.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// Who asks: a thread that may block, or a task, here without any runtime.
+pub(crate) fn callers() -> [Context; 2] {
+    [thread(LIMIT), task(LIMIT)]
+}
+
+pub(crate) fn thread(limit: Duration) -> Context {
+    Context::blocking(limit)
+}
+
+pub(crate) fn task(limit: Duration) -> Context {
+    Context::task(limit)
+}
+
+pub(crate) fn connect(url: &str) -> Redis {
+    Redis::connect(url).unwrap()
+}
+
+/// A backend through a port of the loopback interface.
+pub(crate) fn through(port: u16) -> Redis {
+    connect(&format!("redis://127.0.0.1:{port}"))
+}
+
+pub(crate) fn wait<T>(answer: Answer<'_, T>) -> Result<T, Error> {
+    block_on(answer)
+}
+
+pub(crate) fn content(text: &str) -> Content {
+    text.as_bytes().to_vec().into()
+}
+
+pub(crate) fn set(redis: &Redis, key: &str, text: &str, context: Context) -> Result<(), Error> {
+    wait(redis.set(Put { key, content: &content(text), keep: None }, context))
+}
+
+pub(crate) fn get(redis: &Redis, key: &str, context: Context) -> Result<Option<String>, Error> {
+    wait(redis.get(key, context)).map(|found| found.as_ref().map(text))
+}
+
+pub(crate) fn commit(redis: &Redis, key: &str, text: &str, token: Token, context: Context) -> Result<bool, Error> {
+    wait(redis.commit(Put { key, content: &content(text), keep: None }, token, context))
+}
+
+pub(crate) fn acquire(redis: &Redis, key: &str, token: Token, length: Duration, context: Context) -> Acquired {
+    wait(redis.acquire(key, Lease { token, length }, Claim::Unseen(&[]), context)).unwrap()
+}
+
+pub(crate) fn is_granted(acquired: &Acquired) -> bool {
+    matches!(acquired, Acquired::Granted)
+}
+
+pub(crate) fn text(content: &Content) -> String {
+    String::from_utf8(content.as_bytes().unwrap().to_vec()).unwrap()
+}
