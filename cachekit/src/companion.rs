@@ -11,7 +11,6 @@ use once_cell::sync::OnceCell;
 
 use crate::codec::Codec;
 use crate::error::Error;
-use crate::flight::FlightKey;
 use crate::info::FnInfo;
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
@@ -230,7 +229,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
         Ok(Call {
             core: Arc::clone(&attached.core),
             near: attached.table.clone(),
-            key: FlightKey { table: attached.number, arguments },
+            key: attached.core.flight_key(attached.number, arguments),
             policy,
             tags: TagNames::default(),
             options: CallOptions::default(),

@@ -39,6 +39,8 @@ use crate::tags::Tagged;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FlightKey {
     pub(crate) table: u32,
+    /// Which session the caller is in, where the backend keeps values per session; else 0.
+    pub(crate) session: usize,
     pub(crate) arguments: Arguments,
 }
 

@@ -132,7 +132,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let looker = self.core.looks.join(&self.key);
         let at = self.circumstances();
         // Before it is sent, so that an invalidation of this process in between is noticed.
-        let marks = remote.settings.near.map(|_| self.core.tags.read(names));
+        let marks = remote.near().map(|_| self.core.tags.read(names));
         let send = || async {
             let seen = remote.look_up(caller, Some(key.clone()), names.to_strings()).await;
             Arc::new(seen) as Shared
@@ -140,7 +140,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let (seen, is_own) = looker.result(send).await;
         let seen: &Result<Seen, Error> = seen.downcast_ref().expect("only results of look-ups are shared");
         let reading = self.judged(remote, caller, key, seen.clone()?, names, at).await?;
-        if let (true, Some(tags), Some(span)) = (is_own, marks, remote.settings.near)
+        if let (true, Some(tags), Some(span)) = (is_own, marks, remote.near())
             && let Some(found) = reading.found.as_ref().filter(|_| reading.verdict.is_fresh())
             && reading.is_named
         {

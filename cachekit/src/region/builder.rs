@@ -69,6 +69,14 @@ impl Default for RemoteSettings {
     }
 }
 
+impl RemoteSettings {
+    /// What has no effect without a backend.
+    pub(crate) fn misfit(&self) -> Option<&'static str> {
+        let is_near = self.near.is_some() && self.backend.is_none();
+        is_near.then_some("`near` has no effect: without a backend every value is kept in this process")
+    }
+}
+
 /// What becomes of an error of the backend while a value is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

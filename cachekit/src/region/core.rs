@@ -14,11 +14,11 @@ use super::runner::{Runner, Threads};
 use super::stats::{Counters, Event, Stats};
 use crate::clock::{Clock, NEVER, Nanos, System, coarse, nanos};
 use crate::events;
-use crate::flight::Flights;
 use crate::flight::looks::Looks;
+use crate::flight::{FlightKey, Flights};
 use crate::freshness::{Circumstances, Epoch};
 use crate::info::FnInfo;
-use crate::key::{Form, Key, region_text};
+use crate::key::{Arguments, Form, Key, region_text};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
 use crate::remote::Remote;
@@ -125,6 +125,12 @@ impl Core {
     /// The region's backend, if it has one.
     pub(crate) fn remote(&self) -> Option<Arc<Remote>> {
         self.remote.load_full()
+    }
+
+    /// What identifies an entry of a table while it is computed.
+    pub(crate) fn flight_key(&self, table: u32, arguments: Arguments) -> FlightKey {
+        let session = self.remote.load().as_ref().map_or(0, |remote| remote.session());
+        FlightKey { table, session, arguments }
     }
 
     /// Makes what belongs to the backend that the settings name.

@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn what_is_long_over_is_forgotten_also_after_a_burst() {
         const SECOND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(1));
-        let key = |number: u64| FlightKey { table: 0, arguments: number.to_le_bytes().as_slice().into() };
+        let key = |number: u64| FlightKey { table: 0, session: 0, arguments: number.to_le_bytes().as_slice().into() };
         let failures = Failures::default();
         for number in 0..2 * MOST as u64 {
             drop(failures.pause(&key(number), 0, Epoch(0), SECOND));

@@ -329,7 +329,7 @@ impl Region {
     }
 
     pub(crate) fn hand_key(&self, text: &str) -> FlightKey {
-        FlightKey { table: self.0.hand_number, arguments: hand_bytes(text).to_bytes() }
+        self.core().flight_key(self.0.hand_number, hand_bytes(text).to_bytes())
     }
 
     /// The entry of a key as one of values `T`.
@@ -386,7 +386,7 @@ impl Region {
                 let (near, table) = (annotated.table)()?;
                 if near.hash(arguments).is_some() {
                     let arguments = arguments.clone();
-                    return Ok((Some(near), FlightKey { table, arguments }, Some((annotated.info)())));
+                    return Ok((Some(near), self.core().flight_key(table, arguments), Some((annotated.info)())));
                 }
             }
         }

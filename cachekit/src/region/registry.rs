@@ -13,7 +13,9 @@ use super::core::Core;
 use super::{Region, RegionBuilder};
 use crate::companion::Annotated;
 use crate::error::{Error, Kind};
+use crate::flight::block_on;
 use crate::info::FnInfo;
+use crate::remote::Caller;
 use crate::timing::Ttl;
 
 /// A region declared with [`regions!`](crate::regions!); everywhere it stands for its [`Region`].
@@ -176,8 +178,9 @@ pub fn regions() -> Vec<&'static Region> {
 /// # Errors
 ///
 /// One error that lists, each with file and line, every annotated function whose region does not exist, regions whose
-/// settings make no sense or contradict one another (which work all the same, as the text says), regions that share a
-/// name, and functions that share their keys.
+/// settings make no sense or contradict one another (which work all the same, as the text says), whose backend can never
+/// be used as it is set up, regions that share a name, and functions that share their keys. A backend that does not answer
+/// just now, within its time limit, is no error: the region makes do without it.
 ///
 /// ```
 /// cachekit::check()?;
@@ -201,6 +204,9 @@ pub fn check() -> Result<(), Error> {
     }
     for (region, declaration) in declared() {
         let misfits = region_misfits(region).into_iter();
+        if let Some(error) = refusal(region) {
+            faults.push(format!("in region `{}` {error} ({})", region.name(), declaration.place()));
+        }
         faults
             .extend(misfits.map(|misfit| format!("in region `{}` {misfit} ({})", region.name(), declaration.place())));
     }
@@ -246,6 +252,12 @@ pub fn check() -> Result<(), Error> {
     Err(Error::new(Kind::Check, message))
 }
 
+/// Why the region's backend can never be used, if that is so; one that cannot be reached just now may be later.
+fn refusal(region: &Region) -> Option<Error> {
+    let remote = region.core().remote()?;
+    block_on(remote.ping(Caller::Thread)).err().filter(Error::is_refused)
+}
+
 /// Settings of a region that contradict each other, or have no effect on any of its functions.
 fn region_misfits(region: &Region) -> Vec<String> {
     let settings = region.core().settings();
@@ -259,7 +271,9 @@ fn region_misfits(region: &Region) -> Vec<String> {
         Some(ttl) => Ttl::All(ttl),
         None => Ttl::None,
     };
-    settings.timing.misfits(ttl)
+    let mut misfits = settings.timing.misfits(ttl);
+    misfits.extend(settings.remote.misfit().map(str::to_owned));
+    misfits
 }
 
 /// Settings of a function that contradict each other or those of its region; what its region has alone is not told again.

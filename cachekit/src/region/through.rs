@@ -260,7 +260,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// What is in the backend is kept here too, for as long as the region says.
     fn keep_stored(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) {
-        let near = remote.settings.near.map(|span| made.stamp.created.saturating_add(nanos(span)));
+        let near = remote.near().map(|span| made.stamp.created.saturating_add(nanos(span)));
         if let Some(until) = near {
             let _leading = reentrance::Leading::storing(lead.flight());
             let near = made.clone().until(until);
@@ -275,7 +275,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// Keeps a value here for a while, since the backend fails.
     fn stand_in(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) -> Kept {
-        let span = nanos(remote.settings.breaker.near);
+        let span = nanos(remote.near_in_need());
         if span == 0 {
             return Kept::Passed;
         }

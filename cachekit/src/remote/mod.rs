@@ -90,6 +90,21 @@ impl Remote {
         self.backend.keeps_live()
     }
 
+    /// Which session the caller is in; 0 where there are none.
+    pub(crate) fn session(&self) -> usize {
+        self.backend.session().unwrap_or(0)
+    }
+
+    /// How long values are kept in this process beside the backend; not at all where that is in this process itself.
+    pub(crate) fn near(&self) -> Option<Duration> {
+        self.settings.near.filter(|span| !span.is_zero() && !self.keeps_live())
+    }
+
+    /// How long values are kept in this process while the backend fails.
+    pub(crate) fn near_in_need(&self) -> Duration {
+        if self.keeps_live() { Duration::ZERO } else { self.settings.breaker.near }
+    }
+
     /// Whether one caller among all processes computes a key.
     pub(crate) fn has_leases(&self) -> bool {
         self.settings.lock && self.backend.has_leases()

@@ -1,0 +1,6 @@
+//! What holds in a region with a backend, tested through the public interface.
+//!
+//! Several regions of one name over one backend stand for several processes.
+
+mod calls;
+mod support;

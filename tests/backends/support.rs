@@ -1,0 +1,48 @@
+//! What the tests share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cachekit::testing::ManualClock;
+use cachekit::{Region, RegionBuilder};
+use cachekit_backends::memory::Memory;
+
+/// How long a value is fresh.
+pub(crate) const TTL: Duration = Duration::from_secs(100);
+
+/// Several processes over one store, in virtual time.
+pub(crate) struct Processes {
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Memory,
+}
+
+impl Processes {
+    pub(crate) fn new() -> Self {
+        let clock = ManualClock::new();
+        Self { store: Memory::new().clock(clock.clone()), clock }
+    }
+
+    /// The region of one more process.
+    pub(crate) fn region(&self) -> Region {
+        self.with(|region| region)
+    }
+
+    pub(crate) fn with(&self, settings: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Region {
+        let region = Region::builder("shared").ttl(TTL).clock(self.clock.clone()).backend(self.store.clone());
+        settings(region).build().unwrap()
+    }
+}
+
+/// A function that counts its runs, and returns their number.
+#[derive(Default)]
+pub(crate) struct Counted(AtomicU64);
+
+impl Counted {
+    pub(crate) fn run(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(crate) fn runs(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
