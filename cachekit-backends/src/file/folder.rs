@@ -151,8 +151,7 @@ impl Drop for Lock {
 ///
 /// Those who die leave it unlocked, and the file is never removed while it is used, so that all lock the same.
 pub(super) fn lock(path: &Path, limit: Duration) -> Result<Lock, Error> {
-    let open = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    let file = in_its_folder(path, open).map_err(|error| failed(path, &error))?;
+    let file = open(path).map_err(|error| failed(path, &error))?;
     let (began, mut pause) = (Instant::now(), PAUSES.0);
     loop {
         match fs4::FileExt::try_lock(&file) {
@@ -186,8 +185,20 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
 }
 
 /// Overwrites a file in place; only those who have the lock of its key read it.
+///
+/// It is not made empty before: some file systems take that for a replacement, and hasten to write it to the disk.
 pub(super) fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    in_its_folder(path, || fs::write(path, bytes)).map_err(|error| failed(path, &error))
+    let length = bytes.len() as u64;
+    let write = |mut file: File| {
+        file.write_all(bytes)?;
+        if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
+    };
+    open(path).and_then(write).map_err(|error| failed(path, &error))
+}
+
+/// Opens a file to write in it; it is made if it is not there.
+fn open(path: &Path) -> io::Result<File> {
+    in_its_folder(path, || OpenOptions::new().write(true).create(true).truncate(false).open(path))
 }
 
 /// Does something to a file, and makes its folder if that is what is missing.

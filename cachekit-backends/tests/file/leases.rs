@@ -1,6 +1,7 @@
 //! Who computes, where processes die, pause, and change what others compute.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use cachekit::backend::{Acquired, Backend, Claim, Content, Lease, Patch, Put, Token};
 use cachekit::testing::ManualClock;
@@ -155,8 +156,10 @@ fn a_lease_that_was_torn_or_removed_is_none() {
     assert!(is_granted(&store, 1));
     let file = files(folder.path()).pop().unwrap();
     let whole = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &whole[..20]).unwrap();
-    assert!(!commit(&store, "value", 1));
+    for torn in [&whole[..20], &[&whole[..], &[0]].concat()] {
+        std::fs::write(&file, torn).unwrap();
+        assert!(!commit(&store, "value", 1));
+    }
     assert!(is_granted(&store, 2));
     std::fs::remove_dir_all(folder.path()).unwrap();
     assert!(!commit(&store, "value", 2));
@@ -180,4 +183,25 @@ fn of_many_processes_and_threads_one_at_a_time_computes() {
         let counted = u64::from_le_bytes(get(store, "k").unwrap().try_into().unwrap());
         assert_eq!(counted, 400, "nobody has overwritten what another had counted");
     });
+}
+
+#[test]
+fn whoever_is_killed_in_the_middle_leaves_nothing_torn_and_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path());
+    let counted = || get(&store, "k").map_or(0, |counted| u64::from_le_bytes(counted.try_into().unwrap()));
+    for round in 1..=20 {
+        let before = counted();
+        let mut other = Process::start(folder.path());
+        other.tell("count k 1000000000 1");
+        let patience = Instant::now() + SECOND * HOUR;
+        // Each time somewhere else within its steps.
+        while counted() < before + round {
+            assert!(Instant::now() < patience);
+        }
+        other.kill();
+        let before = counted();
+        count(&store, "k", 1, Token(2));
+        assert_eq!((counted(), store.unreadable()), (before + 1, 0));
+    }
 }
