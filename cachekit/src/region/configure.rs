@@ -20,6 +20,10 @@ impl Region {
         self.0.declared.clone()
     }
 
+    pub(crate) fn is_configured(&self) -> bool {
+        *self.0.configured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The change to settings that came of [`declared`](Self::declared).
     ///
     /// # Errors
