@@ -14,6 +14,7 @@ pub use inventory;
 
 use crate::companion::CachedFn;
 pub use crate::companion::{Annotated, Function};
+pub use crate::config::backends::{BackendFactory, make as make_backend};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
 use crate::fetched::Fetched;

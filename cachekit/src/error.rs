@@ -40,6 +40,10 @@ impl Error {
         Self(Arc::new(Inner { kind, message: message.into() }))
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
     /// A value cannot be written by a codec, or bytes cannot be read by it; for a [`Codec`](crate::Codec) of one's own.
     #[must_use]
     pub fn codec(reason: impl fmt::Display) -> Self {
@@ -84,7 +88,7 @@ impl Error {
         self.0.kind == Kind::Type
     }
 
-    /// A setting of a region makes no sense.
+    /// A setting of a region makes no sense, or faults of several kinds are in a configuration.
     #[must_use]
     pub fn is_settings(&self) -> bool {
         self.0.kind == Kind::Settings

@@ -457,21 +457,33 @@ impl RegionBuilder {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let timing = self.settings.timing.faults();
         let fault = if self.name.is_empty() {
             "the name of a region is empty: write `Region::builder(\"a name\")`".to_owned()
-        } else if self.settings.capacity == 0 {
-            format!("the capacity of region `{}` is 0: write `.capacity(1)` or more", self.name)
-        } else if self.settings.remote.lease.is_zero() {
-            format!("the lease of region `{}` is zero: write how long another process waits for a dead one", self.name)
-        } else if self.settings.remote.read_timeout.is_zero() || self.settings.remote.write_timeout.is_zero() {
-            format!("a time limit of region `{}` is zero: no backend answers in no time", self.name)
-        } else if !timing.is_empty() {
-            format!("in region `{}` {}", self.name, timing.join("; "))
         } else {
-            return Ok(());
+            let faults = self.faults();
+            if faults.is_empty() {
+                return Ok(());
+            }
+            format!("in region `{}` {}", self.name, faults.join("; "))
         };
         Err(Error::new(Kind::Settings, fault))
+    }
+
+    /// The settings that make no sense, with what to write.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let remote = &self.settings.remote;
+        let of_backend = [
+            (remote.lease, "`lease` is zero: write how long another process waits for a dead one"),
+            (remote.read_timeout, "`read_timeout` is zero: no backend answers in no time"),
+            (remote.write_timeout, "`write_timeout` is zero: no backend answers in no time"),
+        ];
+        let mut faults: Vec<String> =
+            of_backend.iter().filter(|(span, _)| span.is_zero()).map(|(_, fault)| (*fault).to_owned()).collect();
+        if self.settings.capacity == 0 {
+            faults.push("the capacity is 0: write `.capacity(1)` or more".to_owned());
+        }
+        faults.extend(self.settings.timing.faults());
+        faults
     }
 }
 

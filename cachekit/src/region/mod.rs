@@ -7,6 +7,7 @@ pub(crate) mod backing;
 pub(crate) mod builder;
 mod by_key;
 pub(crate) mod call;
+pub(crate) mod configure;
 pub(crate) mod core;
 mod direct;
 pub(crate) mod failures;
@@ -24,7 +25,7 @@ pub(crate) mod work;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub use self::builder::{Breaker, OnBackendError, RegionBuilder};
 pub use self::invalidation::Invalidation;
@@ -134,34 +135,13 @@ impl Region {
     }
 
     fn change_settings(&self, again: bool, change: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Result<(), Error> {
-        let changed = change(self.0.declared.clone());
-        changed.check()?;
-        if changed.name != self.0.declared.name {
-            return Err(Error::new(
-                Kind::Settings,
-                format!(
-                    "region `{}` cannot be renamed to `{}`: keep the builder that `configure` hands over",
-                    self.name(),
-                    changed.name
-                ),
-            ));
-        }
-        let core = &self.0.core;
-        let mut configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner);
-        if *configured && !again {
-            return Err(Error::new(
+        let change = self.change(change(self.declared()))?;
+        configure::apply(vec![change], again).map_err(|_| {
+            Error::new(
                 Kind::AlreadyConfigured,
                 format!("region `{}` is already configured: call `reconfigure` to replace its settings", self.name()),
-            ));
-        }
-        let (_old, purge) = core.set_settings(changed.settings);
-        *configured = true;
-        drop(configured);
-        // What is dropped, and so may run code of a user's, is dropped without the lock.
-        if purge {
-            core.purge(None);
-        }
-        Ok(())
+            )
+        })
     }
 
     /// The value of an entry, if it is fresh; never computes.
