@@ -141,6 +141,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             },
             judged => (judged, None),
         };
+        if let Some(hold) = backing.hold.as_ref().filter(|_| !matches!(kept, Some(Kept::Stored | Kept::Overtaken))) {
+            // Whoever comes next need not wait for it.
+            backing.remote.abandon(caller, hold).await;
+        }
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
         self.conclude(lead, why, share, cost, tags, judged, Some((&backing, kept)))

@@ -243,7 +243,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let stored = match (&backing.hold, tags_stand) {
             (_, Err(error)) => Err(error),
             (Some(hold), _) => remote.commit(caller, hold, content, keep).await,
-            (None, _) => remote.set(caller, reading.key.clone(), content, keep).await.map(|()| true),
+            (None, _) => {
+                let set = remote.set(caller, reading.key.clone(), content, keep).await;
+                // Without a lease nothing fences this off but what happened here meanwhile.
+                if set.is_ok() && !lead.is_attached() {
+                    drop(remote.delete(caller, vec![reading.key.clone()]).await);
+                    return Ok(Kept::Overtaken);
+                }
+                set.map(|()| true)
+            }
         };
         if let (Some(hold), Ok(_)) = (&backing.hold, &stored) {
             hold.end();
@@ -279,10 +287,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if span == 0 {
             return Kept::Passed;
         }
-        remote.stands_in();
         let made = made.clone().until(made.stamp.created.saturating_add(span));
         let _leading = reentrance::Leading::storing(lead.flight());
-        if self.store_near(value, &made, &mut |store| lead.commit(store)) { Kept::Stored } else { Kept::Passed }
+        let stored = remote.stand_in(|| self.store_near(value, &made, &mut |store| lead.commit(store)));
+        if stored { Kept::Stored } else { Kept::Passed }
     }
 
     /// Whether a value that is not stored may be told to those who wait: while the lease stands, nothing has invalidated it.
