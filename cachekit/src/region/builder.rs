@@ -449,8 +449,8 @@ impl RegionBuilder {
     ///
     /// # Errors
     ///
-    /// If the name is empty, the capacity or the deadline is zero, `refresh_ahead` is not between 0 and 1 or `jitter` not from
-    /// 0 to 1, or the pauses of `retry_after` begin with zero or are out of order.
+    /// If the name is empty, the capacity, the deadline, the lease or a time limit is zero, `refresh_ahead` is not between 0
+    /// and 1 or `jitter` not from 0 to 1, or the pauses of `retry_after` begin with zero or are out of order.
     pub fn build(self) -> Result<Region, Error> {
         self.check()?;
         Ok(Region::new(self))
