@@ -7,6 +7,8 @@
 mod breaker;
 mod epochs;
 mod lease;
+#[cfg(test)]
+mod model;
 mod names;
 mod probe;
 
