@@ -26,6 +26,7 @@ mod script;
 mod server;
 mod slot;
 mod source;
+mod wakes;
 
 use std::fmt;
 use std::sync::Arc;
