@@ -86,8 +86,8 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
                 State::Down => {
                     // What is spawned takes the gate's word for itself.
                     drop(server.gate.enter(Instant::now())?);
-                    *state = State::Connecting;
                     driver()?.runtime.spawn(connect(Arc::clone(server), limit.max(CONNECT)));
+                    *state = State::Connecting;
                 }
             }
             kept = false;

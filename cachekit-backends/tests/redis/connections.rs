@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use cachekit::Region;
 use cachekit::backend::{Backend, Context};
@@ -160,10 +161,12 @@ fn an_answer_that_nobody_looks_at_holds_no_other_up() {
         runtime.block_on(async {
             asked.wait().await;
             dropped.abort();
+            let resumed = Instant::now();
             server.resume();
             for task in seen {
                 task.await.unwrap();
             }
+            assert!(resumed.elapsed() < LIMIT / 2, "sooner than their limits");
             is_over.add_permits(8);
             for task in unseen {
                 task.await.unwrap();
