@@ -334,12 +334,13 @@ fn when_a_leaders_future_is_dropped_at_any_point_another_computes() {
     explore(|| {
         let subject = Subject::new();
         let dropped = subject.spawn(|subject| {
-            let mut call = Box::pin(subject.processes[0].get_or_create_async("k", || async {
-                let run = subject.run();
-                future::yield_now().await;
-                future::yield_now().await;
-                run
-            }));
+            let mut call =
+                Box::pin(subject.processes[0].get_or_create_async(Key::from("k").tagged(["tag"]), || async {
+                    let run = subject.run();
+                    future::yield_now().await;
+                    future::yield_now().await;
+                    run
+                }));
             let polls = shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 1..4);
             for _ in 0..polls {
                 let poll =
