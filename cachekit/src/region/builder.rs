@@ -85,7 +85,8 @@ pub enum OnBackendError {
     /// The look-up goes on without the backend: the function answers, and its value is kept in this process for a while.
     #[default]
     Degrade,
-    /// Whoever asked by a method that returns [`Error`] is told.
+    /// Whoever can be told is: those who asked by a method that returns [`Error`], and callers of functions that return a
+    /// `Result` whose error has a `From<cachekit::Error>`. Others are served as with `Degrade`.
     Propagate,
 }
 

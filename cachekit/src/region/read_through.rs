@@ -16,6 +16,7 @@ use super::stats::Event;
 use super::through::Claimed;
 use super::work::Work;
 use crate::clock::nanos;
+use crate::error::Error;
 use crate::events;
 use crate::fetched::{Served, Source};
 use crate::flight::{Arrival, Ended, Follower, Lead, Limits, Outcome, Patience, Shared, Turn, reentrance};
@@ -35,6 +36,8 @@ pub(super) enum Step<V> {
     Wait(Follower, Patience, Option<Backing<V>>),
     /// The region is switched off.
     Bypass,
+    /// The backend failed, and the caller wants to know.
+    Refuse(Error),
 }
 
 /// What a wait came to, or a failure that is remembered.
@@ -58,7 +61,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         loop {
             let step = match &remote {
                 None => self.step(in_background),
-                Some((remote, names)) => self.step_blocking(remote, names, in_background),
+                Some((remote, names)) => self.step_blocking(remote, names, in_background, work.refusal.is_some()),
             };
             let Some(step) = self.renewed(step, share, &work) else {
                 // Nobody else will: this caller does.
@@ -67,6 +70,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             };
             let (waited, why, backing) = match step {
                 Step::Serve(served) => return Ok(served),
+                Step::Refuse(error) => match work.refusal {
+                    Some(refusal) => return Err(refusal(error)),
+                    None => (Waited::Alone, Why::Missing, None),
+                },
                 Step::Bypass | Step::Renew(..) => (Waited::Alone, Why::Missing, None),
                 Step::Fail(error) => (failed(&error, share), Why::Missing, None),
                 Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
@@ -107,7 +114,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         loop {
             let step = match &remote {
                 None => self.step(in_background),
-                Some((remote, names)) => Box::pin(self.step_through(remote, Caller::Task, names, in_background)).await,
+                Some((remote, names)) => {
+                    let tells = work.refusal.is_some();
+                    Box::pin(self.step_through(remote, Caller::Task, names, in_background, tells)).await
+                }
             };
             let Some(step) = self.renewed(step, share, &work) else {
                 in_background = false;
@@ -115,6 +125,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             };
             let (waited, why, backing) = match step {
                 Step::Serve(served) => return Ok(served),
+                Step::Refuse(error) => match work.refusal {
+                    Some(refusal) => return Err(refusal(error)),
+                    None => (Waited::Alone, Why::Missing, None),
+                },
                 Step::Bypass | Step::Renew(..) => (Waited::Alone, Why::Missing, None),
                 Step::Fail(error) => (failed(&error, share), Why::Missing, None),
                 Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backing::Backing;
+use super::builder::OnBackendError;
 use super::call::Call;
 use super::read_through::Step;
 use super::settle::Why;
@@ -53,13 +54,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         names
     }
 
-    /// What the caller does next in a region with a backend.
+    /// What the caller does next in a region with a backend; whether the caller can be told an error of that.
     pub(super) async fn step_through(
         &self,
         remote: &Arc<Remote>,
         caller: Caller,
         names: &TagNames,
         in_background: bool,
+        tells: bool,
     ) -> Step<V> {
         loop {
             let at = self.circumstances();
@@ -70,10 +72,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             if let Some(found) = near.filter(|found| found.judge(&at) == Verdict::Fresh) {
                 return Step::Serve(self.served(found, Source::Fresh));
             }
-            let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
+            let tells = tells && remote.settings.on_error == OnBackendError::Propagate;
+            let reading =
+                if remote.is_readable() || tells { self.look(remote, caller, names).await.map(Some) } else { Ok(None) };
             let step = match reading {
-                None => self.step_near(&at, Some(remote), in_background),
-                Some(mut reading) => {
+                Err(error) if tells => return Step::Refuse(error),
+                Err(_) | Ok(None) => self.step_near(&at, Some(remote), in_background),
+                Ok(Some(mut reading)) => {
                     let verdict = reading.verdict;
                     // What is past its ttl may still be needed, should the function fail.
                     let found = if verdict == Verdict::Fresh { reading.found.take() } else { reading.found.clone() };
@@ -314,8 +319,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 /// that call one another nest as deeply with a backend in the program as without.
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     #[inline(never)]
-    pub(super) fn step_blocking(&self, remote: &Arc<Remote>, names: &TagNames, in_background: bool) -> Step<V> {
-        block_on(self.step_through(remote, Caller::Thread, names, in_background))
+    pub(super) fn step_blocking(
+        &self,
+        remote: &Arc<Remote>,
+        names: &TagNames,
+        in_background: bool,
+        tells: bool,
+    ) -> Step<V> {
+        block_on(self.step_through(remote, Caller::Thread, names, in_background, tells))
     }
 
     #[inline(never)]
