@@ -39,6 +39,8 @@
 
 mod answer;
 mod content;
+#[cfg(test)]
+mod forwarding;
 mod proxy;
 
 use std::fmt;
