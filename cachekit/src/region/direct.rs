@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::backing::Reading;
-use super::builder::OnBackendError;
 use super::call::Call;
 use super::stats::Event;
 use crate::error::Error;
 use crate::freshness::Verdict;
 use crate::near::Found;
-use crate::remote::{Caller, Remote};
+use crate::remote::{Caller, OnBackendError, Remote};
 use crate::tags::Tagged;
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backing::Backing;
-use super::builder::OnBackendError;
 use super::call::Call;
 use super::read_through::Step;
 use super::settle::Why;
@@ -20,7 +19,7 @@ use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
-use crate::remote::{Caller, Hold, Remote, back_off};
+use crate::remote::{Caller, Hold, OnBackendError, Remote, back_off};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.

@@ -11,6 +11,7 @@ mod lease;
 mod model;
 mod names;
 mod probe;
+pub(crate) mod settings;
 
 use std::fmt;
 use std::future::Future;
@@ -25,11 +26,13 @@ pub(crate) use self::epochs::Seen;
 use self::epochs::{Lengthened, Owed};
 pub(crate) use self::lease::{Hold, back_off};
 use self::names::Names;
+use self::settings::RemoteSettings;
+pub use self::settings::{Breaker, OnBackendError};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
 use crate::clock::{Alarm, Clock, block_on, sleep_until};
 use crate::error::Error;
 use crate::events;
-use crate::region::builder::{RemoteSettings, Settings};
+use crate::region::builder::Settings;
 use crate::region::core::Core;
 use crate::region::stats::Event;
 
