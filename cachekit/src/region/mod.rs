@@ -19,6 +19,7 @@ pub(crate) mod runner;
 pub(crate) mod settle;
 pub(crate) mod share;
 pub(crate) mod stats;
+mod step;
 mod tasks;
 mod through;
 pub(crate) mod work;

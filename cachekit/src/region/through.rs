@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::backing::Backing;
 use super::call::Call;
-use super::read_through::Step;
 use super::settle::Why;
 use super::stats::Event;
+use super::step::Step;
 use super::work::Work;
 use crate::backend::Acquired;
 use crate::clock::{nanos, sleep_until};
