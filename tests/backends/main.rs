@@ -3,4 +3,5 @@
 //! Several regions of one name over one backend stand for several processes.
 
 mod calls;
+mod leases;
 mod support;

@@ -1,7 +1,7 @@
 //! What the tests share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit::testing::ManualClock;
 use cachekit::{Region, RegionBuilder};
@@ -44,5 +44,15 @@ impl Counted {
 
     pub(crate) fn runs(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Returns when `seen` is true; fails when it does not become so within a minute, rather than hanging.
+#[track_caller]
+pub(crate) fn until(what: &str, seen: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !seen() {
+        assert!(Instant::now() < patience, "waited in vain for: {what}");
+        std::thread::yield_now();
     }
 }
