@@ -13,7 +13,7 @@ use cachekit_test_servers::RedisServer;
 
 use crate::event::Event;
 use crate::nodes::NODES;
-use crate::run::{Kind, Plan, all_are_fine, one_is_not_fine, run};
+use crate::run::{Kind, Plan, all_are_fine, events, one_is_not_fine, run};
 
 /// One run at a time: they share the regions, and the machine.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
@@ -33,7 +33,8 @@ fn history<B: IntoBackend>(plan: Plan, backend: impl Fn() -> B) -> Vec<Event> {
     }
     thread::scope(|scope| {
         let nodes: Vec<_> = (0..).zip(&NODES).map(|(number, _)| scope.spawn(move || run(number, plan))).collect();
-        nodes.into_iter().flat_map(|node| node.join().unwrap()).collect()
+        let makers: Vec<_> = nodes.into_iter().flat_map(|node| node.join().unwrap()).collect();
+        events(&makers)
     })
 }
 

@@ -26,7 +26,9 @@ impl Maker {
     pub(crate) fn new(node: u8, caller: u8, seed: u64, hold: Nanos) -> Self {
         let place = u64::from(node) << 8 | u64::from(caller);
         let random = fastrand::Rng::with_seed(seed << 16 | place);
-        Self { node, last: AtomicU64::new(place << 32), hold, state: Mutex::new(State { random, events: Vec::new() }) }
+        // Values of other runs are others.
+        let last = u64::from(fastrand::u32(..)) << 32 | place << 16;
+        Self { node, last: AtomicU64::new(last), hold, state: Mutex::new(State { random, events: Vec::new() }) }
     }
 
     pub(crate) fn random(&self, below: u64) -> u64 {
@@ -73,7 +75,8 @@ impl Maker {
         self.state.lock().unwrap().events.push(event);
     }
 
-    pub(crate) fn into_events(&self) -> Vec<Event> {
-        std::mem::take(&mut self.state.lock().unwrap().events)
+    /// What has happened so far.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.state.lock().unwrap().events.clone()
     }
 }

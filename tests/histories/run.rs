@@ -59,12 +59,13 @@ pub(crate) struct Plan {
     pub(crate) hold: Nanos,
 }
 
-/// Has the callers of a node do what they do, the even ones as threads, the odd ones as tasks; what happened.
-pub(crate) fn run(number: u8, plan: Plan) -> Vec<Event> {
+/// Has the callers of a node do what they do, of even ones as threads, of odd ones as tasks.
+///
+/// What has happened is complete when the callers of all nodes are done: renewals may go on in the background.
+pub(crate) fn run(number: u8, plan: Plan) -> Vec<Arc<Maker>> {
     let node = &NODES[usize::from(number)];
-    let makers = [0; CALLERS as usize].map(|_| ());
-    let makers: Vec<_> =
-        (0..).zip(makers).map(|(caller, ())| Arc::new(Maker::new(number, caller, plan.seed, plan.hold))).collect();
+    let maker = |caller| Arc::new(Maker::new(number, caller, plan.seed, plan.hold));
+    let makers: Vec<_> = (0..CALLERS).map(maker).collect();
     let each = OPERATIONS / NODES.len() / makers.len();
     if number % 2 == 0 {
         thread::scope(|scope| {
@@ -81,7 +82,12 @@ pub(crate) fn run(number: u8, plan: Plan) -> Vec<Event> {
             }
         });
     }
-    makers.iter().flat_map(|maker| maker.into_events()).collect()
+    makers
+}
+
+/// What has happened.
+pub(crate) fn events(makers: &[Arc<Maker>]) -> Vec<Event> {
+    makers.iter().flat_map(|maker| maker.events()).collect()
 }
 
 async fn act_on(node: &'static Node, maker: Arc<Maker>, times: usize) {
