@@ -4,4 +4,5 @@
 
 mod calls;
 mod cluster;
+mod leases;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit::testing::ManualClock;
 use cachekit::{Region, RegionBuilder};
@@ -72,5 +72,15 @@ impl Gate {
     pub(crate) fn open(&self) {
         self.state.lock().unwrap().1 = true;
         self.changed.notify_all();
+    }
+}
+
+/// Returns when `seen` is true; fails when it does not become so within a minute, rather than hanging.
+#[track_caller]
+pub(crate) fn until(what: &str, seen: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !seen() {
+        assert!(Instant::now() < patience, "waited in vain for: {what}");
+        std::thread::yield_now();
     }
 }

@@ -159,6 +159,12 @@ impl Lead {
         });
     }
 
+    /// Something in another process has overtaken the flight: whoever still computes for it stores nothing.
+    pub(crate) fn overtaken(&mut self) {
+        self.flights.forget_if(&self.key, &self.flight, || true);
+        self.finish(|| Outcome::Unproven);
+    }
+
     /// Gives what was computed to everyone who waits; `outcome` is asked only if somebody does.
     ///
     /// Who is aside speaks for the flight only where the value was stored.

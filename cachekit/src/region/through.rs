@@ -118,7 +118,18 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             // Nobody who comes from here on is told what this request finds.
             lead.ask();
             let seen = backing.reading.as_ref().filter(|_| why != Why::Refresh).map(|reading| reading.head.clone());
-            let acquired = remote.acquire(caller, &hold, seen).await;
+            let acquired = if hold.asks() {
+                remote.acquire(caller, &hold, seen).await
+            } else {
+                match remote.renew(caller, hold.key(), hold.lease()).await {
+                    // Something has overtaken those who compute with it.
+                    Ok(false) => {
+                        lead.overtaken();
+                        return Claimed::Again;
+                    }
+                    stands => stands.map(|_| Acquired::Granted),
+                }
+            };
             let now = self.core.now();
             match acquired {
                 Ok(Acquired::Granted) => {
@@ -134,6 +145,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     return Claimed::Compute(lead, backing);
                 }
                 Ok(Acquired::Stored(_)) => {
+                    hold.refused();
                     let Ok(reading) = self.look(&remote, caller, names).await else { break };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
@@ -152,6 +164,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     backing.reading = Some(reading);
                 }
                 Ok(Acquired::Busy(left)) => {
+                    hold.refused();
                     if let Some(found) = self.servable(&backing) {
                         return Claimed::Serve(self.served(found, Source::Stale));
                     }
@@ -196,13 +209,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         caller: Caller,
         names: &TagNames,
     ) -> Option<(Lead, Option<Backing<V>>)> {
-        let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
-        let lead = self.begin(reading.as_ref())?;
-        let Some(reading) = reading else { return Some((lead, Some(Backing::failing(remote)))) };
-        match self.claim(caller, lead, Why::Refresh, Backing::read(remote, reading), names).await {
-            Claimed::Compute(lead, backing) => Some((lead, Some(backing))),
-            // Whoever takes the lease in any case is granted it.
-            Claimed::Serve(_) | Claimed::Alone | Claimed::Again => None,
+        loop {
+            let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
+            let lead = self.begin(reading.as_ref())?;
+            let Some(reading) = reading else { return Some((lead, Some(Backing::failing(remote)))) };
+            match self.claim(caller, lead, Why::Refresh, Backing::read(remote, reading), names).await {
+                Claimed::Compute(lead, backing) => return Some((lead, Some(backing))),
+                Claimed::Again => {}
+                // Whoever takes the lease in any case is granted it.
+                Claimed::Serve(_) | Claimed::Alone => return None,
+            }
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Hold {
 }
 
 struct State {
+    /// Whether somebody has asked for it who was not refused.
+    is_asked: bool,
     is_held: bool,
     /// Until when it is renewed.
     until: Nanos,
@@ -26,7 +28,7 @@ struct State {
 impl Hold {
     pub(crate) fn new(remote: &Arc<Remote>, key: String) -> Self {
         let lease = Lease { token: Token(unique()), length: remote.settings.lease };
-        let state = Mutex::new(State { is_held: false, until: 0, alarm: None });
+        let state = Mutex::new(State { is_asked: false, is_held: false, until: 0, alarm: None });
         Self { remote: Arc::clone(remote), key, lease, state }
     }
 
@@ -36,6 +38,18 @@ impl Hold {
 
     pub(crate) fn lease(&self) -> Lease {
         self.lease
+    }
+
+    /// Whether the caller is to ask for the lease; else it has been granted, or may have been, and the caller has it renewed.
+    ///
+    /// Who computes with a lease that was lost may still store when it is granted once more: it never is.
+    pub(crate) fn asks(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_asked, true)
+    }
+
+    /// Who has asked for it was refused.
+    pub(crate) fn refused(&self) {
+        self.state().is_asked = false;
     }
 
     /// The lease was granted, or may have been: it is renewed from now on, until the computation may be disowned.

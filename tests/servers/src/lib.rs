@@ -1,11 +1,13 @@
-//! Real servers, as child processes of the test, and a proxy that disturbs what passes.
+//! Real servers, as child processes of the test, a proxy that disturbs what passes, and the test's own program once more.
 //!
 //! A server that cannot be had fails the test with a line that says what to install; nothing is skipped.
 #![forbid(unsafe_code)]
 
+mod process;
 mod proxy;
 mod redis;
 
+pub use self::process::Process;
 pub use self::proxy::Proxy;
 pub use self::redis::RedisServer;
 

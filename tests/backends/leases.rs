@@ -1,0 +1,52 @@
+//! Several callers of one process who share a lease.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use cachekit::testing::waiting;
+use cachekit::{Region, RegionBuilder};
+
+use crate::support::{Processes, until};
+
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Has a caller compute 1, and another take over from it after [`PATIENCE`] and compute 2; in between another process
+/// invalidates. What that process finds when 1 is ready, while 2 is still computed.
+fn what_is_found_when_the_first_is_ready(settings: impl FnOnce(RegionBuilder) -> RegionBuilder) -> Option<u64> {
+    let processes = Processes::new();
+    let (one, other): (Region, Region) = (processes.with(settings), processes.region());
+    let barriers = [const { Barrier::new(2) }; 4];
+    let [first_begun, first_ends, second_begun, second_ends] = barriers.each_ref();
+    let create = |begun: &Barrier, ends: &Barrier, value: u64| {
+        begun.wait();
+        ends.wait();
+        value
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(|| one.get_or_create("k", || create(first_begun, first_ends, 1)));
+        first_begun.wait();
+        let second = scope.spawn(|| one.get_or_create("k", || create(second_begun, second_ends, 2)));
+        until("the second waits", || waiting(&one, "k") == 1);
+        other.delete("k").unwrap();
+        processes.clock.advance(PATIENCE);
+        second_begun.wait();
+        first_ends.wait();
+        assert_eq!(first.join().unwrap(), 1);
+        let found = other.get::<u64>("k").unwrap();
+        second_ends.wait();
+        assert_eq!(second.join().unwrap(), 2);
+        assert_ne!(other.get::<u64>("k").unwrap(), Some(1));
+        found
+    })
+}
+
+#[test]
+fn what_was_invalidated_is_not_stored_by_the_lease_of_one_who_has_waited_long_enough() {
+    assert_eq!(what_is_found_when_the_first_is_ready(|region| region.wait_timeout(PATIENCE)), None);
+}
+
+#[test]
+fn what_was_invalidated_is_not_stored_by_the_lease_of_one_who_has_taken_the_lead() {
+    assert_eq!(what_is_found_when_the_first_is_ready(|region| region.deadline(PATIENCE)), None);
+}

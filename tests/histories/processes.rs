@@ -1,0 +1,106 @@
+//! Real processes: this program four times more, each a node.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cachekit::RegionBuilder;
+use cachekit_backends::file::FileStore;
+use cachekit_backends::redis::Redis;
+use cachekit_test_servers::{Process, RedisServer};
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::in_process::turn;
+use crate::nodes::NODES;
+use crate::run::{Kind, Plan, all_are_fine, events, run};
+
+/// What a process says when it has done what it was to do, and waits for the others.
+const READY: &str = "ready";
+
+const GO_ON: &str = "go on";
+
+/// What a process does that is a node.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    node: u8,
+    plan: Plan,
+    store: Store,
+    /// Where to write down what happened.
+    events: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Store {
+    Redis { url: String, prefix: String },
+    Files(PathBuf),
+}
+
+impl Store {
+    fn settings(self, region: RegionBuilder) -> RegionBuilder {
+        match self {
+            Self::Redis { url, prefix } => region.backend(Redis::connect(&url).unwrap()).key_prefix(prefix),
+            Self::Files(folder) => region.backend(FileStore::new(folder)),
+        }
+    }
+}
+
+/// What such a process does; as a test it does nothing.
+#[test]
+fn obey() {
+    let Some(order) = Process::order() else { return };
+    let Order { node: number, plan, store, events: to } = serde_json::from_str(&order).unwrap();
+    let node = &NODES[usize::from(number)];
+    node.region.configure(|region| store.settings(plan.kind.settings(node.alike(region)))).unwrap();
+    await_others();
+    let makers = run(number, plan);
+    await_others();
+    fs::write(to, serde_json::to_vec(&events(&makers)).unwrap()).unwrap();
+}
+
+fn await_others() {
+    Process::say(READY);
+    assert_eq!(Process::listen(), GO_ON);
+}
+
+/// What happens in a run of four processes, which write that down in this folder.
+fn history(plan: Plan, store: &Store, folder: &Path) -> Vec<Event> {
+    let orders = [0, 1, 2, 3].map(|node| {
+        let events = folder.join(format!("events of {node}"));
+        Order { node, plan, store: store.clone(), events }
+    });
+    let start = |order| Process::start("processes::obey", &serde_json::to_string(order).unwrap());
+    let mut processes = orders.each_ref().map(start);
+    // To begin, and to write down what has happened.
+    for _ in 0..2 {
+        processes.iter_mut().for_each(|process| assert_eq!(process.hear(), READY));
+        processes.iter_mut().for_each(|process| process.tell(GO_ON));
+    }
+    processes.into_iter().for_each(Process::await_end);
+    let events = |order: &Order| -> Vec<Event> { serde_json::from_slice(&fs::read(&order.events).unwrap()).unwrap() };
+    orders.iter().flat_map(events).collect()
+}
+
+#[test]
+fn no_stale_fill_by_processes_on_redis() {
+    let _turn = turn();
+    let server = RedisServer::start();
+    for kind in [Kind::Plain, Kind::Near] {
+        all_are_fine(kind, 4, |seed| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::Redis { url: server.url(), prefix: format!("{kind:?} {seed}:") };
+            history(Plan { kind, seed, hold: 300_000 }, &store, folder.path())
+        });
+    }
+}
+
+#[test]
+fn no_stale_fill_by_processes_in_files() {
+    let _turn = turn();
+    for kind in [Kind::Plain] {
+        all_are_fine(kind, 5, |seed| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::Files(folder.path().join("store"));
+            history(Plan { kind, seed, hold: 300_000 }, &store, folder.path())
+        });
+    }
+}

@@ -1,0 +1,192 @@
+//! Many callers of one key in several processes: one of them computes, even when one is killed.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cachekit::Clock;
+use cachekit_test_servers::{Process, RedisServer, poll_until};
+use tempfile::TempDir;
+
+use crate::worker::{ALL_WAIT, Computations, KEY, Order, Place, Store, TTL};
+
+const PROCESSES: usize = 4;
+const SECOND: Duration = Duration::from_secs(1);
+
+fn on_redis(server: &RedisServer, folder: &TempDir) -> Place {
+    let computations = Computations::within(folder.path());
+    Place { store: Store::Redis(server.url()), lease: SECOND, computations }
+}
+
+fn in_files(folder: &TempDir) -> Place {
+    let computations = Computations::within(folder.path());
+    Place { store: Store::Files(folder.path().join("store")), lease: SECOND, computations }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Starts processes, and has them begin together.
+fn begin(orders: &Order, processes: usize) -> Vec<Process> {
+    let mut started: Vec<_> = (0..processes).map(|_| orders.start()).collect();
+    started.iter_mut().for_each(|process| assert_eq!(process.hear(), "ready"));
+    started.iter_mut().for_each(|process| process.tell("begin"));
+    started
+}
+
+/// The values that callers of a process got.
+fn values(process: &mut Process, callers: usize) -> Vec<u32> {
+    let told = std::iter::repeat_with(|| process.hear()).filter(|line| line != ALL_WAIT);
+    told.take(callers).map(|value| value.parse().unwrap()).collect()
+}
+
+/// The process that computes, once one does; and only one.
+fn who_computes(computations: &Computations) -> u32 {
+    let processes = poll_until("somebody computes", || Some(computations.processes()).filter(|some| !some.is_empty()));
+    assert_eq!(processes.len(), 1, "{processes:?}");
+    processes[0]
+}
+
+fn all_end(processes: Vec<Process>) {
+    for mut process in processes {
+        process.tell("end");
+        process.await_end();
+    }
+}
+
+/// Everyone is there before the computation ends, and gets its value.
+fn one_computes_a_cold_key(place: Place, callers: usize, as_tasks: bool) {
+    let order = Order { place, callers, as_tasks };
+    let mut processes = begin(&order, PROCESSES);
+    processes.iter_mut().for_each(|process| assert_eq!(process.hear(), ALL_WAIT));
+    let computations = &order.place.computations;
+    let computing = who_computes(computations);
+    computations.release();
+    let values: Vec<_> = processes.iter_mut().flat_map(|process| values(process, callers)).collect();
+    assert_eq!(values, vec![computing; PROCESSES * callers]);
+    assert_eq!(computations.processes(), [computing]);
+    all_end(processes);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_computes_a_cold_key_on_redis() {
+    one_computes_a_cold_key(on_redis(&RedisServer::start(), &folder()), 16, false);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_computes_a_cold_key_in_files() {
+    one_computes_a_cold_key(in_files(&folder()), 16, false);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_computes_a_cold_key_on_redis() {
+    one_computes_a_cold_key(on_redis(&RedisServer::start(), &folder()), 64, true);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_computes_a_cold_key_in_files() {
+    one_computes_a_cold_key(in_files(&folder()), 64, true);
+}
+
+/// A clock by which it is a while ago.
+#[derive(Debug)]
+struct Past {
+    begun: Instant,
+    ago: Duration,
+}
+
+impl Clock for Past {
+    fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn unix_time(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - self.ago
+    }
+}
+
+const OLD: u32 = 0;
+
+/// Stores a value whose ttl has passed a minute ago.
+fn store_old(place: &Place) {
+    let past = Past { begun: Instant::now(), ago: TTL + 60 * SECOND };
+    place.region().clock(past).build().unwrap().set(KEY, &OLD).unwrap();
+}
+
+/// Everyone but the one who computes has the old value before the computation ends.
+fn one_renews_an_old_value(place: Place, callers: usize, as_tasks: bool) {
+    store_old(&place);
+    let order = Order { place, callers, as_tasks };
+    let mut processes = begin(&order, PROCESSES);
+    let computations = &order.place.computations;
+    let computing = who_computes(computations);
+    for process in &mut processes {
+        let served = if process.id() == computing { callers - 1 } else { callers };
+        assert_eq!(values(process, served), vec![OLD; served]);
+    }
+    computations.release();
+    let process = processes.iter_mut().find(|process| process.id() == computing).unwrap();
+    assert_eq!(values(process, 1), [computing]);
+    assert_eq!(computations.processes(), [computing]);
+    assert_eq!(order.place.region().build().unwrap().get(KEY).unwrap(), Some(computing));
+    all_end(processes);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_redis() {
+    one_renews_an_old_value(on_redis(&RedisServer::start(), &folder()), 16, false);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_in_files() {
+    one_renews_an_old_value(in_files(&folder()), 16, false);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_redis() {
+    one_renews_an_old_value(on_redis(&RedisServer::start(), &folder()), 64, true);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_renews_an_old_value_and_nobody_waits_in_files() {
+    one_renews_an_old_value(in_files(&folder()), 64, true);
+}
+
+/// Kills the process that computes while others wait for it; how long it takes until one of them computes.
+fn another_takes_over(place: Place) -> Duration {
+    let callers = 4;
+    let mut order = Order { place, callers: 1, as_tasks: false };
+    let mut killed = begin(&order, 1);
+    let computations = order.place.computations.clone();
+    assert_eq!(who_computes(&computations), killed[0].id());
+    order.callers = callers;
+    let mut processes = begin(&order, PROCESSES - 1);
+    processes.iter_mut().for_each(|process| assert_eq!(process.hear(), ALL_WAIT));
+    assert_eq!(computations.processes().len(), 1);
+    killed.remove(0).kill();
+    let begun = Instant::now();
+    let second = poll_until("somebody takes over", || computations.processes().get(1).copied());
+    let took = begun.elapsed();
+    computations.release();
+    let values: Vec<_> = processes.iter_mut().flat_map(|process| values(process, callers)).collect();
+    assert_eq!(values, vec![second; callers * processes.len()]);
+    assert_eq!(computations.processes().len(), 2);
+    all_end(processes);
+    println!("another took over after {took:?}");
+    took
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_was_killed_within_two_leases_on_redis() {
+    let (server, folder) = (RedisServer::start(), folder());
+    let place = on_redis(&server, &folder);
+    let lease = place.lease;
+    assert!(another_takes_over(place) <= 2 * lease);
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_was_killed_at_once_in_files() {
+    let folder = folder();
+    let lease = 60 * SECOND;
+    // The kernel tells that its holder is gone, long before it lapses.
+    assert!(another_takes_over(Place { lease, ..in_files(&folder) }) <= 3 * SECOND);
+}

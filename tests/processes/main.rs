@@ -1,0 +1,4 @@
+//! What holds between real processes: this program several times, over a real store.
+
+mod herds;
+mod worker;
