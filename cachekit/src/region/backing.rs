@@ -172,6 +172,23 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Ok(self.reading(remote, key, stored, &seen, names, at))
     }
 
+    /// What somebody has stored since this caller looked, if that is fresh by the epochs that it saw then.
+    ///
+    /// Those who joined its flight saw the same, so none of them knows of an invalidation that the value does not.
+    pub(super) fn meanwhile(&self, remote: &Remote, before: &Reading<V>, content: Content) -> Option<Reading<V>> {
+        let mut seen = Seen {
+            content: Some(content),
+            region: before.region,
+            tags: before.tags.clone(),
+            at: nanos(remote.clock.now()),
+            unix: remote.unix_now(),
+        };
+        let stored = self.stored(&mut seen);
+        let names = before.tags.iter().map(|(name, _)| name.clone()).collect();
+        let reading = self.reading(remote, before.key.clone(), stored, &seen, names, self.circumstances());
+        (reading.is_named && reading.verdict.is_fresh()).then_some(reading)
+    }
+
     /// As [`look`](Self::look), for some of the calls at once; nothing of it is kept here.
     pub(super) async fn look_many(
         calls: &[Self],

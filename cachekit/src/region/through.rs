@@ -144,9 +144,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     backing.hold = Some(hold);
                     return Claimed::Compute(lead, backing);
                 }
-                Ok(Acquired::Stored(_)) => {
+                Ok(Acquired::Stored(content)) => {
                     hold.refused();
-                    let Ok(reading) = self.look(&remote, caller, names).await else { break };
+                    let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
+                    let reading = match self.meanwhile(&remote, before, content) {
+                        Some(reading) => reading,
+                        None => match self.look(&remote, caller, names).await {
+                            Ok(reading) => reading,
+                            Err(_) => break,
+                        },
+                    };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
                         return Claimed::Again;
