@@ -173,7 +173,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Ok(Acquired::Busy(left)) => {
                     hold.refused();
                     if let Some(found) = self.servable(&backing) {
-                        return Claimed::Serve(self.served(found, Source::Stale));
+                        let is_fresh = backing.reading.as_ref().is_some_and(|reading| reading.verdict.is_fresh());
+                        let source = if is_fresh { Source::Backend } else { Source::Stale };
+                        return Claimed::Serve(self.served(found, source));
+                    }
+                    if !lead.is_attached() {
+                        // Whoever comes next has a flight of their own, and is to have the lease.
+                        lead.finish(|| Outcome::Unproven);
+                        return Claimed::Again;
                     }
                     if now >= until || why == Why::Background {
                         count(Event::Miss);
