@@ -135,7 +135,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let marks = remote.near().map(|_| self.core.tags.read(names));
         let send = || async {
             let seen = remote.look_up(caller, Some(key.clone()), names.to_strings()).await;
-            Arc::new(seen) as Shared
+            let has_failed = seen.is_err();
+            let seen: Shared = Arc::new(seen);
+            if has_failed { Err(seen) } else { Ok(seen) }
         };
         let (seen, is_own) = looker.result(send).await;
         let seen: &Result<Seen, Error> = seen.downcast_ref().expect("only results of look-ups are shared");

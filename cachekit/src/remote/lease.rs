@@ -19,6 +19,7 @@ pub(crate) struct Hold {
 struct State {
     /// Whether somebody has asked for it who was not refused.
     is_asked: bool,
+    /// Whether it was granted, or may have been, and has not ended.
     is_held: bool,
     /// Until when it is renewed.
     until: Nanos,
@@ -44,12 +45,17 @@ impl Hold {
     ///
     /// Who computes with a lease that was lost may still store when it is granted once more: it never is.
     pub(crate) fn asks(&self) -> bool {
-        !std::mem::replace(&mut self.state().is_asked, true)
+        let mut state = self.state();
+        let asks = !std::mem::replace(&mut state.is_asked, true);
+        // It may be granted even where nobody hears the answer.
+        state.is_held |= asks;
+        asks
     }
 
     /// Who has asked for it was refused.
     pub(crate) fn refused(&self) {
-        self.state().is_asked = false;
+        let mut state = self.state();
+        (state.is_asked, state.is_held) = (false, false);
     }
 
     /// The lease was granted, or may have been: it is renewed from now on, until the computation may be disowned.
@@ -110,7 +116,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !state.is_held || !self.remote.is_writable() {
+        if !state.is_held || !self.remote.is_removable() {
             return;
         }
         let (key, token) = (std::mem::take(&mut self.key), self.lease.token);
