@@ -5,4 +5,5 @@
 mod calls;
 mod cluster;
 mod leases;
+mod scoped;
 mod support;

@@ -40,7 +40,7 @@ use crate::tags::Tagged;
 pub(crate) struct FlightKey {
     pub(crate) table: u32,
     /// Which session the caller is in, where the backend keeps values per session; else 0.
-    pub(crate) session: usize,
+    pub(crate) session: u64,
     pub(crate) arguments: Arguments,
 }
 

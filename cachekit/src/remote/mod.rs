@@ -100,7 +100,7 @@ impl Remote {
     }
 
     /// Which session the caller is in; 0 where there are none.
-    pub(crate) fn session(&self) -> usize {
+    pub(crate) fn session(&self) -> u64 {
         self.backend.session().unwrap_or(0)
     }
 
