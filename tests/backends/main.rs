@@ -5,5 +5,6 @@
 mod calls;
 mod cluster;
 mod leases;
+mod config;
 mod scoped;
 mod support;

@@ -33,7 +33,7 @@ impl Epochs {
         if generations.find(key).is_none() {
             generations.keep(key.to_owned(), bytes.to_vec());
         }
-        Content::Bytes(generations.find(key).map_or_else(|| bytes.to_vec(), |bytes| bytes.clone()))
+        Content::Bytes(generations.find(key).map_or_else(|| bytes.to_vec(), Clone::clone))
     }
 
     pub(super) fn remove(&self, key: &str) {

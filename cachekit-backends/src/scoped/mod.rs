@@ -10,6 +10,7 @@
 //! Outside any scope no entry is stored and none found: functions compute. There is no bound and no expiry but the
 //! end of the scope; whether an object is fresh the region judges. There are no leases, since nobody else can compute for
 //! the session. Renewals in the background, which belong to no session, are stored nowhere.
+//! In a configuration: `backend = "scoped"`, without settings.
 
 mod epochs;
 mod scope;
@@ -39,6 +40,8 @@ pub use self::scope::{Scope, Within};
 /// ```
 #[derive(Clone, Default)]
 pub struct Scoped(Arc<Epochs>);
+
+cachekit::backend_factory! { "scoped" => |settings| crate::config::none(settings).map(|()| Scoped::new()) }
 
 impl Scoped {
     /// A store that has nothing in any scope.
