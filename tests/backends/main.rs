@@ -4,7 +4,7 @@
 
 mod calls;
 mod cluster;
-mod leases;
 mod config;
+mod leases;
 mod scoped;
 mod support;
