@@ -58,13 +58,13 @@ impl Looks {
             state.callers += 1;
             (Arc::clone(look), state.sent + 1, state.sent + u64::from(!state.is_out))
         };
-        let (_, (look, next, awaited)) = self.0.locked(key, |found| match found {
-            Some(look) => (Change::Keep, joined(look)),
-            None => {
-                let look = Arc::new(Look { state: Mutex::new(State::default()), changed: Event::new() });
-                let joined = joined(&look);
-                (Change::Insert(look), joined)
+        let (_, (look, next, awaited)) = self.0.locked(key, |found| {
+            if let Some(look) = found {
+                return (Change::Keep, joined(look));
             }
+            let look = Arc::new(Look { state: Mutex::new(State::default()), changed: Event::new() });
+            let joined = joined(&look);
+            (Change::Insert(look), joined)
         });
         Looker { looks: Arc::clone(self), key: key.clone(), look, next, awaited }
     }

@@ -171,7 +171,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !unknown.is_empty() {
             seen.tags.extend(remote.tags(caller, unknown).await?);
         }
-        Ok(self.reading(remote, key, stored, &seen, names, at))
+        Ok(self.reading(remote, key, &stored, &seen, names, at))
     }
 
     /// What somebody has stored since this caller looked, if that is fresh by the epochs that it saw then.
@@ -187,7 +187,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         };
         let stored = self.stored(&mut seen);
         let names = before.tags.iter().map(|(name, _)| name.clone()).collect();
-        let reading = self.reading(remote, before.key.clone(), stored, &seen, names, self.circumstances());
+        let reading = self.reading(remote, before.key.clone(), &stored, &seen, names, self.circumstances());
         (reading.is_named && reading.verdict.is_fresh()).then_some(reading)
     }
 
@@ -209,7 +209,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let readings =
             places.iter().zip(keys).zip(stored.into_iter().zip(seen)).map(|((place, key), (stored, seen))| {
                 let seen = Seen { tags: tags.clone(), ..seen };
-                calls[*place].reading(remote, key, stored, &seen, Vec::new(), at)
+                calls[*place].reading(remote, key, &stored, &seen, Vec::new(), at)
             });
         Ok(readings.collect())
     }
@@ -236,14 +236,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         &self,
         remote: &Remote,
         key: String,
-        stored: Stored,
+        stored: &Stored,
         seen: &Seen,
         names: Vec<String>,
         at: Circumstances,
     ) -> Reading<V> {
         let at = Circumstances { now: at.now.max(seen.at), ..at };
         let is_named = stored.tags().all(|name| names.contains(name));
-        let (found, of_another_type) = match self.found(remote, &stored, seen, &at) {
+        let (found, of_another_type) = match self.found(remote, stored, seen, &at) {
             Ok(found) => (found, None),
             Err(error) => {
                 self.unreadable(&error);

@@ -23,6 +23,7 @@ use crate::remote::{Caller, Hold, OnBackendError, Remote, back_off};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
+#[expect(clippy::large_enum_variant, reason = "it is looked at once, by whoever asked")]
 pub(super) enum Claimed<V> {
     /// It computes.
     Compute(Lead, Backing<V>),
