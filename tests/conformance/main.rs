@@ -103,8 +103,10 @@ fn suite(wrong: Option<Wrong>, set: impl Fn(&mut Model)) -> Conformance {
 
 /// The rules that a store breaks which is wrong in this way, as the message of the suite names them.
 fn broken_by(wrong: Wrong) -> (Vec<u8>, String) {
-    let comes_later = wrong != Wrong::NeedsARuntime;
-    let set = |model: &mut Model| (model.keeps_live, model.comes_later) = (true, comes_later);
+    let set = |model: &mut Model| {
+        model.keeps_live = wrong == CopiesLiveObjects;
+        model.comes_later = wrong != NeedsARuntime;
+    };
     let Err(panic) = catch_unwind(AssertUnwindSafe(|| suite(Some(wrong), set).shared().run())) else {
         return Default::default();
     };

@@ -73,10 +73,10 @@ pub(super) fn leases_lapse(t: &Trial<'_>) -> Outcome {
     t.set(stored, &old)?;
     let short = |key: &str, claim| t.acquire_for(key, mine, SHORT, claim)?.is(Lent::Granted, "for a second");
     t.lend(&t.key("long"), mine)?;
-    short(&standing, NOTHING)?;
-    t.renew(&standing, mine)?.is(true, "by its owner, for an hour")?;
-    short(&asked_again, NOTHING)?;
-    t.acquire(&asked_again, mine, NOTHING)?.is(Lent::Granted, "by its owner, for an hour")?;
+    lengthen(&|| short(&standing, NOTHING), &|| t.renew(&standing, mine)?.is(true, "by its owner, for an hour"))?;
+    lengthen(&|| short(&asked_again, NOTHING), &|| {
+        t.acquire(&asked_again, mine, NOTHING)?.is(Lent::Granted, "by its owner, for an hour")
+    })?;
     for key in &lapsing {
         short(key, if key == stored { Claim::Always } else { NOTHING })?;
     }
@@ -104,6 +104,20 @@ pub(super) fn leases_lapse(t: &Trial<'_>) -> Outcome {
     t.on_rule(12).commit(&standing, &content, mine)?.is(true, "a second after a `renew` for an hour")?;
     t.commit(&asked_again, &content, mine)?.is(true, "a second after it was asked for again, for an hour")?;
     shortened(t, &content)
+}
+
+/// Takes a short lease and lengthens it, once more where the machine was so busy that it may have lapsed in between.
+fn lengthen(take: &dyn Fn() -> Outcome, lengthen: &dyn Fn() -> Outcome) -> Outcome {
+    for _ in 0..5 {
+        let begun = Instant::now();
+        take()?;
+        let outcome = lengthen();
+        if outcome.is_ok() || begun.elapsed() < SHORT / 2 {
+            return outcome;
+        }
+    }
+    take()?;
+    lengthen()
 }
 
 /// The length of a renewal counts, be it shorter.
