@@ -67,7 +67,7 @@ pub(crate) fn run(number: u8, plan: Plan) -> Vec<Arc<Maker>> {
     let maker = |caller| Arc::new(Maker::new(number, caller, plan.seed, plan.hold));
     let makers: Vec<_> = (0..CALLERS).map(maker).collect();
     let each = OPERATIONS / NODES.len() / makers.len();
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         thread::scope(|scope| {
             for maker in &makers {
                 scope.spawn(move || (0..each).for_each(|_| drop((node.act)(next(maker), maker))));
