@@ -302,6 +302,8 @@ fn each_value_that_makes_no_sense_is_named_with_its_path_and_what_to_write() {
     told("codec = 'bson'", ".codec", &["`bson`", "\"messagepack\"", "\"json\""]);
     told("near = 5", ".near", &["\"5s\""]);
     told("lock = 'perhaps'", ".lock", &["true or false", "`perhaps`"]);
+    told("lease = '0s'", ".lease", &["`lease` is zero"]);
+    told("read_timeout = '0s'", ".read_timeout", &["`read_timeout` is zero"]);
     told("lease = {}", ".lease", &["a duration such as \"10m\"", "a table"]);
     told("on_backend_error = 'panic'", ".on_backend_error", &["\"degrade\" or \"propagate\"", "`panic`"]);
     told("read_timeout = 100", ".read_timeout", &["\"100s\""]);
@@ -507,7 +509,10 @@ fn regions_of_equal_settings_share_one_backend() -> Result<(), Error> {
         |region: &str| settings(region).split("number: ").nth(1).unwrap().split(',').next().unwrap().to_owned();
     assert_eq!(number("sharing one"), number("sharing two"));
     assert_ne!(number("sharing one"), number("not sharing"));
-    assert!([&ONE, &TWO, &THREE].iter().all(|region| !region.name().is_empty()));
+    for region in [&ONE, &TWO, &THREE] {
+        region.set("k", &1_u8)?;
+        assert_eq!(region.get::<u8>("k")?, None, "asked of the backend, which keeps nothing");
+    }
     Ok(())
 }
 
@@ -520,7 +525,11 @@ fn no_backend_is_a_choice_where_one_is_declared() -> Result<(), Error> {
     configure(toml("[regions.remote]\nbackend = 'none'\n[regions.kept]\nttl = '5s'"))?;
     assert!(settings("remote").contains("backend: None"));
     assert!(settings("kept").contains("Shelf"));
-    assert!(REMOTE.name() != KEPT.name());
+    for region in [&REMOTE, &KEPT] {
+        region.set("k", &1_u8)?;
+    }
+    assert_eq!(REMOTE.get::<u8>("k")?, Some(1), "kept in this process");
+    assert_eq!(KEPT.get::<u8>("k")?, None, "asked of the backend, which keeps nothing");
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! What is told to subscribers of `tracing`, in a process of its own.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cachekit::backend::{Answer, Backend, Content, Context, Put};
 use cachekit::testing::ManualClock;
-use cachekit::{Invalidation, Job, Region, Runner, Task, cache_on_arguments, regions};
+use cachekit::{Error, Invalidation, Job, Region, Runner, Task, cache_on_arguments, regions};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -147,4 +148,48 @@ fn renewals_are_told_too() {
     assert_eq!(count(&format!("WARN message=creation failed {of} took=0ns covered=true")), 2, "{heard:#?}");
     assert_eq!(count(&format!("DEBUG message=renewal in the background {of} started=true")), 2, "{heard:#?}");
     assert_eq!(count(r#"DEBUG message=invalidated region="renewed" how="tag""#), 1, "{heard:#?}");
+}
+
+#[test]
+fn failures_of_a_backend_and_what_it_holds_that_is_no_record_are_told() {
+    /// Holds something that is no record, or fails.
+    #[derive(Debug, Default)]
+    struct Moody {
+        is_down: AtomicBool,
+    }
+
+    impl Backend for Moody {
+        fn get<'a>(&'a self, key: &'a str, _: Context) -> Answer<'a, Option<Content>> {
+            match () {
+                () if self.is_down.load(Ordering::SeqCst) => Err(Error::backend("it is down")).into(),
+                () if key.contains('%') => Ok(Some(Content::Bytes(vec![7; 16]))).into(),
+                () => Ok(Some(Content::Bytes(b"something else".to_vec()))).into(),
+            }
+        }
+
+        fn set<'a>(&'a self, _: Put<'a>, _: Context) -> Answer<'a, ()> {
+            Ok(()).into()
+        }
+
+        fn delete<'a>(&'a self, _: &'a str, _: Context) -> Answer<'a, ()> {
+            Ok(()).into()
+        }
+    }
+
+    let backend = Arc::new(Moody::default());
+    let region = Region::builder("moody").backend(Arc::clone(&backend)).build().unwrap();
+    let events = listen(Level::WARN, || {
+        assert_eq!(region.get::<u64>("k").unwrap(), None);
+        backend.is_down.store(true, Ordering::SeqCst);
+        assert_eq!(region.get::<u64>("k").unwrap(), None);
+        backend.is_down.store(false, Ordering::SeqCst);
+    });
+    assert_eq!(
+        events,
+        [
+            r#"WARN message=unreadable record region="moody" function="" why=something else than a record is stored under the key"#,
+            r#"WARN message=backend failed region="moody" error=the backend failed: it is down"#,
+        ]
+    );
+    assert_eq!((region.stats().unreadable, region.stats().backend_errors >= 1), (1, true));
 }

@@ -82,6 +82,29 @@ impl<E> ShareNothing<E> for &ErrorOf<E> {
     }
 }
 
+/// Finds out, in the same way, whether an error can be one of the backend's.
+pub trait RefuseByFrom<E> {
+    fn refusal(&self) -> Option<fn(Error) -> E>;
+}
+
+impl<E: From<Error>> RefuseByFrom<E> for ErrorOf<E> {
+    #[inline]
+    fn refusal(&self) -> Option<fn(Error) -> E> {
+        Some(E::from)
+    }
+}
+
+pub trait RefuseNothing<E> {
+    fn refusal(&self) -> Option<fn(Error) -> E>;
+}
+
+impl<E> RefuseNothing<E> for &ErrorOf<E> {
+    #[inline]
+    fn refusal(&self) -> Option<fn(Error) -> E> {
+        None
+    }
+}
+
 /// Finds out, in the same way as [`WidthOf`], whether a type is a `Result`.
 #[derive(Debug)]
 pub struct OfResult<T>(PhantomData<fn() -> T>);

@@ -3,5 +3,6 @@
 //! Several regions of one name over one backend stand for several processes.
 
 mod calls;
+mod cluster;
 mod leases;
 mod support;

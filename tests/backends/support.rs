@@ -1,6 +1,7 @@
 //! What the tests share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use cachekit::testing::ManualClock;
@@ -44,6 +45,33 @@ impl Counted {
 
     pub(crate) fn runs(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Holds whoever passes until it is opened.
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// Waits until the gate is open.
+    pub(crate) fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        self.changed.notify_all();
+        drop(self.changed.wait_while(state, |state| !state.1).unwrap());
+    }
+
+    /// Waits until somebody has come.
+    pub(crate) fn wait_for_somebody(&self) {
+        drop(self.changed.wait_while(self.state.lock().unwrap(), |state| state.0 == 0).unwrap());
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
     }
 }
 

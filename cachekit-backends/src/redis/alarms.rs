@@ -4,7 +4,7 @@
 //! rings them is woken only when one is due before all others.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -36,11 +36,10 @@ struct Alarm<'a> {
 
 impl Alarms {
     /// What a future comes to; nothing if it takes too long.
-    pub(super) async fn within<F: Future>(&self, due: Instant, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
+    pub(super) async fn within<F: Future + Unpin>(&self, due: Instant, mut future: F) -> Option<F::Output> {
         let mut alarm = Alarm { alarms: self, number: None };
         std::future::poll_fn(|context| {
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
+            if let Poll::Ready(output) = Pin::new(&mut future).poll(context) {
                 return Poll::Ready(Some(output));
             }
             if Instant::now() >= due {

@@ -11,10 +11,12 @@ use tokio::runtime::{Builder, Handle};
 
 use super::alarms::Alarms;
 use super::fault::{Fault, FaultKind};
+use super::wakes::Wakes;
 
 pub(super) struct Driver {
     pub(super) runtime: Handle,
     pub(super) alarms: Arc<Alarms>,
+    pub(super) wakes: Arc<Wakes>,
 }
 
 static DRIVER: OnceCell<Driver> = OnceCell::new();
@@ -30,9 +32,13 @@ fn start() -> io::Result<Driver> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let handle = runtime.handle().clone();
     let alarms = Arc::<Alarms>::default();
-    let ringing = Arc::clone(&alarms);
+    let wakes = Arc::<Wakes>::default();
+    let (ringing, delivering) = (Arc::clone(&alarms), Arc::clone(&wakes));
     thread::Builder::new()
         .name("cachekit-redis".to_owned())
-        .spawn(move || runtime.block_on(ringing.ring()))
-        .map(|_| Driver { runtime: handle, alarms })
+        .spawn(move || {
+            runtime.spawn(async move { delivering.deliver().await });
+            runtime.block_on(ringing.ring());
+        })
+        .map(|_| Driver { runtime: handle, alarms, wakes })
 }

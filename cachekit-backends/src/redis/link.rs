@@ -3,6 +3,7 @@
 //! It is replaced when it is lost, and when it has answered nobody for as long as somebody was willing to wait.
 
 use std::mem;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,7 +46,8 @@ struct Wire {
 
 /// Has a request carried out.
 pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Duration) -> Result<Value, Fault> {
-    let asked = async {
+    // Pinned here, since a future that is handed on is moved.
+    let asked = pin!(async {
         let mut attempt = Attempt::default();
         loop {
             let (mut wire, kept) = wire(server, limit).await?;
@@ -54,19 +56,21 @@ pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Dura
                 match attempt.next(answer, kept) {
                     Next::SpeltOut => {}
                     Next::Anew => {
-                        server.link.leave(&wire);
+                        server.link.leave(&wire.answers);
                         break;
                     }
                     Next::Over(answer) => return answer,
                     Next::Lost(fault) => {
-                        server.link.leave(&wire);
+                        server.link.leave(&wire.answers);
                         return Err(fault);
                     }
                 }
             }
         }
-    };
-    driver()?.alarms.within(Instant::now() + limit, asked).await.unwrap_or_else(|| Err(Fault::late(limit)))
+    });
+    let (driver, due) = (driver()?, Instant::now() + limit);
+    let asked = pin!(driver.wakes.with_others(asked));
+    driver.alarms.within(due, asked).await.unwrap_or_else(|| Err(Fault::late(limit)))
 }
 
 /// A connection, and whether it was there before.
@@ -82,8 +86,8 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
                 State::Down => {
                     // What is spawned takes the gate's word for itself.
                     drop(server.gate.enter(Instant::now())?);
-                    *state = State::Connecting;
                     driver()?.runtime.spawn(connect(Arc::clone(server), limit.max(CONNECT)));
+                    *state = State::Connecting;
                 }
             }
             kept = false;
@@ -118,10 +122,10 @@ impl Drop for Ending<'_> {
 }
 
 impl Link {
-    /// Has the next request ask for another connection than this.
-    fn leave(&self, wire: &Wire) {
+    /// Has the next request ask for another connection than the one that has these answers.
+    fn leave(&self, answers: &Arc<AtomicU64>) {
         let mut state = self.lock();
-        if matches!(&*state, State::Up(current) if Arc::ptr_eq(&current.answers, &wire.answers)) {
+        if matches!(&*state, State::Up(wire) if Arc::ptr_eq(&wire.answers, answers)) {
             let left = mem::take(&mut *state);
             drop(state);
             drop(left);
@@ -135,16 +139,17 @@ impl Link {
 
 impl Wire {
     async fn exchange(&mut self, link: &Link, packed: &Packed<'_>, limit: Duration) -> RedisResult<Value> {
-        let before = self.answers.load(Ordering::Relaxed);
-        let mut sent = Sent { link, wire: self.clone(), before, since: Instant::now(), limit, answered: false };
+        let Self { connection, answers } = self;
+        let before = answers.load(Ordering::Relaxed);
+        let mut sent = Sent { link, answers, before, since: Instant::now(), limit, answered: false };
         let answer = match packed {
-            Packed::One(command) => self.connection.send_packed_command(command).await,
+            Packed::One(command) => connection.send_packed_command(command).await,
             Packed::Many(pipeline) => {
-                self.connection.send_packed_commands(pipeline, 0, pipeline.len()).await.map(Value::Array)
+                connection.send_packed_commands(pipeline, 0, pipeline.len()).await.map(Value::Array)
             }
         };
         sent.answered = true;
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        answers.fetch_add(1, Ordering::Relaxed);
         answer
     }
 }
@@ -153,7 +158,7 @@ impl Wire {
 /// answered nobody meanwhile.
 struct Sent<'a> {
     link: &'a Link,
-    wire: Wire,
+    answers: &'a Arc<AtomicU64>,
     before: u64,
     since: Instant,
     limit: Duration,
@@ -164,8 +169,8 @@ impl Drop for Sent<'_> {
     fn drop(&mut self) {
         // Whoever waits for the answer has begun a little earlier.
         let is_late = || self.since.elapsed() >= self.limit * 7 / 8;
-        if !self.answered && self.wire.answers.load(Ordering::Relaxed) == self.before && is_late() {
-            self.link.leave(&self.wire);
+        if !self.answered && self.answers.load(Ordering::Relaxed) == self.before && is_late() {
+            self.link.leave(self.answers);
         }
     }
 }

@@ -26,6 +26,7 @@ mod script;
 mod server;
 mod slot;
 mod source;
+mod wakes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -126,11 +127,11 @@ impl Backend for Redis {
     }
 
     fn set<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, ()> {
-        self.ask(Request::set(&[put]), context, |_| Ok(()))
+        self.ask(Request::set(&[put]), context, |value| reply::done(&value))
     }
 
     fn delete<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, ()> {
-        self.ask(Ok(Request::delete(&[key])), context, |_| Ok(()))
+        self.ask(Ok(Request::delete(&[key])), context, |value| reply::done(&value))
     }
 
     fn get_many<'a>(&'a self, keys: &'a [&'a str], context: Context) -> Answer<'a, Vec<Option<Content>>> {
@@ -144,14 +145,14 @@ impl Backend for Redis {
         if puts.is_empty() {
             return Ok(()).into();
         }
-        self.ask(Request::set(puts), context, |_| Ok(()))
+        self.ask(Request::set(puts), context, |value| reply::done(&value))
     }
 
     fn delete_many<'a>(&'a self, keys: &'a [&'a str], context: Context) -> Answer<'a, ()> {
         if keys.is_empty() {
             return Ok(()).into();
         }
-        self.ask(Ok(Request::delete(keys)), context, |_| Ok(()))
+        self.ask(Ok(Request::delete(keys)), context, |value| reply::done(&value))
     }
 
     fn add<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, Content> {
@@ -175,7 +176,7 @@ impl Backend for Redis {
     }
 
     fn abandon<'a>(&'a self, key: &'a str, token: Token, context: Context) -> Answer<'a, ()> {
-        self.ask(Ok(Request::abandon(key, token)), context, |_| Ok(()))
+        self.ask(Ok(Request::abandon(key, token)), context, |value| reply::done(&value))
     }
 
     fn ping(&self, context: Context) -> Answer<'_, ()> {

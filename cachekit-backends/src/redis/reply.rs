@@ -11,14 +11,16 @@ pub(super) fn content(value: Value) -> Result<Option<Content>, Fault> {
     match value {
         Value::Nil => Ok(None),
         Value::BulkString(bytes) => Ok(Some(Content::Bytes(bytes))),
-        _ => Err(Fault::strange()),
+        // What is stored is of another kind: nothing that anybody looks for.
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(None),
+        other => Err(unlike(&other)),
     }
 }
 
 pub(super) fn contents(value: Value, count: usize) -> Result<Vec<Option<Content>>, Fault> {
     match value {
         Value::Array(values) if values.len() == count => values.into_iter().map(content).collect(),
-        _ => Err(Fault::strange()),
+        other => Err(unlike(&other)),
     }
 }
 
@@ -27,14 +29,14 @@ pub(super) fn flag(value: &Value) -> Result<bool, Fault> {
     match value {
         Value::Int(number) => Ok(*number == 1),
         Value::Nil => Ok(false),
-        _ => Err(Fault::strange()),
+        other => Err(unlike(other)),
     }
 }
 
 pub(super) fn pong(value: &Value) -> Result<(), Fault> {
     match value {
         Value::SimpleString(word) if word == "PONG" => Ok(()),
-        _ => Err(Fault::strange()),
+        other => Err(unlike(other)),
     }
 }
 
@@ -44,6 +46,22 @@ pub(super) fn acquired(value: Value) -> Result<Acquired, Fault> {
         Value::Nil => Ok(Acquired::Granted),
         Value::Int(millis) => Ok(Acquired::Busy(Duration::from_millis(millis.try_into().unwrap_or_default()))),
         Value::BulkString(bytes) => Ok(Acquired::Stored(Content::Bytes(bytes))),
-        _ => Err(Fault::strange()),
+        other => Err(unlike(&other)),
+    }
+}
+
+/// Whatever is no error.
+pub(super) fn done(value: &Value) -> Result<(), Fault> {
+    match value {
+        Value::ServerError(error) => Err(Fault::said(error)),
+        _ => Ok(()),
+    }
+}
+
+/// An answer that was not asked for.
+fn unlike(value: &Value) -> Fault {
+    match value {
+        Value::ServerError(error) => Fault::said(error),
+        _ => Fault::strange(),
     }
 }

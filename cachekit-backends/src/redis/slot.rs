@@ -9,8 +9,8 @@
 //! | with a tag of its own | `key:value{}` | `key:lease{}` |
 //! | braces without a tag, and the empty one | `{hash}key:value{hash}` | `{hash}key:lease{hash}` |
 //!
-//! No two of these are ever equal: the first kind of value has no braces, its lease ends with a tag that stands nowhere
-//! before and does not begin with a brace, the second kind ends with `{}`, and the third begins with a brace and does not.
+//! No two of these are ever equal. Only values of the first kind have no braces; its leases begin with none and end with a
+//! tag, those of the second kind end with `{}`, and those of the third begin with a tag and end with the same.
 
 use std::borrow::Cow;
 

@@ -1,12 +1,15 @@
 //! Whose connections they are, and where they live.
 
+use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use cachekit::Region;
 use cachekit::backend::{Backend, Context};
 use cachekit_backends::redis::Redis;
 use cachekit_test_servers::{Proxy, RedisServer, poll_until};
 use tokio::runtime::Builder;
+use tokio::sync::{Barrier, Semaphore};
 
 use crate::support::{LIMIT, callers, connect, content, get, set, task, text, thread, through, wait};
 
@@ -128,4 +131,46 @@ fn a_server_that_is_not_there_yet_is_no_error_of_connect() {
         assert!(error.to_string().contains("Redis at 127.0.0.1:1, `ping`"), "{error}");
     }
     assert!(Region::builder("redis-absent").backend(redis).build().is_ok());
+}
+
+#[test]
+fn an_answer_that_nobody_looks_at_holds_no_other_up() {
+    let server = RedisServer::start();
+    let redis = connect(&server.url());
+    set(&redis, "k", "v", task(LIMIT)).unwrap();
+    for builder in [Builder::new_current_thread, Builder::new_multi_thread] {
+        let runtime = builder().worker_threads(2).build().unwrap();
+        // Their answers come at once, those that are looked at last.
+        server.stop();
+        let (asked, is_over) = (Arc::new(Barrier::new(17)), Arc::new(Semaphore::new(0)));
+        let ask = |is_looked_at: bool| {
+            let (redis, asked, is_over) = (redis.clone(), Arc::clone(&asked), Arc::clone(&is_over));
+            runtime.spawn(async move {
+                let mut answer = redis.get("k", task(LIMIT));
+                assert!(futures::poll!(&mut answer).is_pending());
+                asked.wait().await;
+                if !is_looked_at {
+                    drop(is_over.acquire().await);
+                }
+                assert_eq!(text(&answer.await.unwrap().unwrap()), "v");
+            })
+        };
+        let unseen: Vec<_> = (0..8).map(|_| ask(false)).collect();
+        let dropped = ask(false);
+        let seen: Vec<_> = (0..7).map(|_| ask(true)).collect();
+        runtime.block_on(async {
+            asked.wait().await;
+            dropped.abort();
+            let resumed = Instant::now();
+            server.resume();
+            for task in seen {
+                task.await.unwrap();
+            }
+            assert!(resumed.elapsed() < LIMIT / 2, "sooner than their limits");
+            is_over.add_permits(8);
+            for task in unseen {
+                task.await.unwrap();
+            }
+        });
+    }
 }

@@ -163,6 +163,10 @@ fn values_of_other_kinds_count_as_nothing_and_are_overwritten() {
         assert!(is_granted(&acquire(&redis, "k", Token(1), MINUTE, caller)));
         assert!(commit(&redis, "k", "v", Token(1), caller).unwrap());
         assert_eq!(get(&redis, "k", caller).unwrap().as_deref(), Some("v"));
+        server.command(&["LPUSH", "l:lease{l}", "an", "element"]);
+        let lease = Lease { token: Token(1), length: MINUTE };
+        let error = wait(redis.acquire("l", lease, Claim::Unseen(&[]), caller)).unwrap_err();
+        assert!(error.is_backend() && error.to_string().contains("WRONGTYPE"), "a lease is not lent out: {error}");
     }
 }
 

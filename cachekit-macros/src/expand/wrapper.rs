@@ -66,17 +66,35 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
     } else {
         (format_ident!("{verb}"), quote!(_, _, _), quote!())
     };
-    let (tags, renewed) = (tags::of_work(model), renewal::of_work(model));
+    let (tags, renewed, refused) = (tags::of_work(model), renewal::of_work(model), refusal(model));
     let options = options.map(|options| quote!(#options,));
     let call = quote! {
         #krate::__private::#function::<#companion, #inferred>(
             #options
             #key,
             #share,
-            #krate::__private::Work::new((#(#names,)*), |(#(#locals,)*)| #body) #tags #renewed,
+            #krate::__private::Work::new((#(#names,)*), |(#(#locals,)*)| #body) #tags #renewed #refused,
         ) #wait
     };
     if model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
+}
+
+/// How an error of the backend becomes one of the function's, where that has a `From` for it.
+///
+/// Found as [`share`] is; nothing for functions that cannot be told one.
+fn refusal(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let borrows = lifetimes::first_borrow(&model.output.ty, &model.item.sig.generics).is_some();
+    if !model.output.is_result || model.args.in_memory.is_some() || borrows {
+        return TokenStream::new();
+    }
+    let error = check::error_type(model);
+    quote! {
+        .refused({
+            use #krate::__private::{RefuseByFrom as _, RefuseNothing as _};
+            (&#krate::__private::ErrorOf::<#error>::new()).refusal()
+        })
+    }
 }
 
 /// How everyone who waited for a call gets its error: as the user says, or by `Clone` where the error has it.

@@ -6,7 +6,8 @@
 //!
 //! # Rules
 //!
-//! The conformance suite ([`testing::conformance`](crate::testing)) tests each by its number.
+//! The conformance suite ([`testing::conformance`](crate::testing)) tests each by its number, as far as it shows from
+//! outside.
 //!
 //! 1. **What was stored is found**: `get` finds under a key what was last stored under exactly that key, byte for byte,
 //!    or nothing. Any text is a key, the empty one and those of every length and character among them; any bytes are content.
@@ -16,9 +17,11 @@
 //!    dropped at any time before that, and is dropped at some time after it.
 //! 5. **Many as one**: the `_many` operations do what the single ones would, in the order of their keys.
 //! 6. **`add` stores only where nothing is stored**, and says what is stored then; where something is stored, that is
-//!    kept at least as long as the call asks for.
-//! 7. **`patch` overwrites bytes of what is stored** and nothing else: it stores nothing where nothing is stored, and
-//!    changes neither the other bytes nor how long it is kept. A backend that cannot deletes instead.
+//!    kept at least as long as the call asks for. A backend with leases does all of this in one step; of others, those who
+//!    add at once may be told different contents, and what is stored may be kept no longer.
+//! 7. **`patch` overwrites bytes of what is stored** and nothing else: it changes neither the other bytes nor how long it is
+//!    kept. Where nothing is stored, or the new bytes do not all lie within what is, it stores nothing and says false. A
+//!    backend that cannot deletes instead, and says false too.
 //! 8. **One lease per key**: while one is lent out, `acquire` says [`Busy`](Acquired::Busy) to other tokens, and grants it
 //!    again to the same token. A lease that is neither renewed nor ended lapses after its length, or when its process dies.
 //! 9. **Newer content ends the search**: `acquire` grants nothing where something is stored that the caller has not seen,
@@ -30,12 +33,14 @@
 //!     client needs a runtime brings one. An answer that blocks does so only where [`may_block`](Context::may_block)
 //!     allows it, or where the backend says [`is_blocking`](Backend::is_blocking).
 //! 14. **Time limits**: an answer that blocks comes within about [`limit`](Context::limit); one that is dropped meanwhile
-//!     may have been carried out or not, and harms no other.
+//!     may have been carried out, may be yet, or never is, and harms no other. Any limit will do, one of no time among them.
 //! 15. **Errors are told**: what cannot be carried out is an error, never silence, and holds no secrets: one that can never
-//!     succeed is [`Error::refused`], all others are [`Error::backend`].
+//!     succeed is [`Error::refused`], one that is late [`Error::timeout`], all others are [`Error::backend`]. None is a panic.
 
 mod answer;
 mod content;
+#[cfg(test)]
+mod forwarding;
 mod proxy;
 
 use std::fmt;
@@ -122,7 +127,7 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim<'a> {
     /// Unless something is stored whose first bytes, [`record::HEAD`](crate::record::HEAD) of them or as many as there are,
-    /// are not these; empty, where nothing was found.
+    /// are not these; empty, where nothing was found. Of a live object there are none.
     Unseen(&'a [u8]),
     /// In any case.
     Always,

@@ -13,8 +13,8 @@ use crate::backend::{Claim, Content, Live};
 use crate::clock::{NEVER, Nanos, nanos};
 use crate::error::{Error, Kind};
 use crate::events;
-use crate::flight::Shared;
 use crate::flight::looks::Looker;
+use crate::flight::{Shared, reentrance};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::near::{Found, Made};
 use crate::record::{self, Envelope, Record, UnixMillis};
@@ -271,7 +271,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             return Err(Error::codec(format_args!("the codec {wrote} wrote it, and {} is to read it", codec.id())));
         }
         let storage = self.policy.storage.ok_or_else(|| Error::codec("values of this type are never bytes"))?;
-        (storage.decode)(record.value(), codec)
+        // What is stored is no reason for a caller to panic.
+        let decoded = reentrance::caught(|| (storage.decode)(record.value(), codec));
+        decoded
+            .unwrap_or_else(|payload| Err(Error::codec(format_args!("it panicked: {}", reentrance::message(&payload)))))
     }
 
     fn holds_another(&self, live: &Live) -> Error {

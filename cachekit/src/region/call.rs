@@ -146,14 +146,17 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(crate) async fn peek(&self, caller: Caller) -> Result<Option<(Found<V>, Verdict, Nanos)>, Error> {
         let at = self.circumstances();
         let (found, verdict) = match self.remote() {
-            None => {
-                let found = self.near.read(&self.key.arguments, false);
-                let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&at));
-                (found, verdict)
-            }
+            None => self.peek_near(),
             Some(remote) => self.peek_through(&remote, caller).await?,
         };
         Ok(found.filter(|_| verdict != Verdict::Missing).map(|found| (found, verdict, at.now)))
+    }
+
+    /// The entry as it is here.
+    pub(super) fn peek_near(&self) -> (Option<Found<V>>, Verdict) {
+        let found = self.near.read(&self.key.arguments, false);
+        let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&self.circumstances()));
+        (found, verdict)
     }
 
     /// Stores a value in place of what is there or is being computed.

@@ -139,10 +139,15 @@ impl Core {
         self.remote.store(remote);
     }
 
-    /// Drops what is kept in this process; what is being computed is not kept either.
-    pub(crate) fn start_over(&self) {
-        self.move_epoch(Epoch::HARD);
-        self.purge(None);
+    /// Drops what is kept in this process of what a backend has, or would have.
+    pub(crate) fn drop_backed(&self) {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let backed = tables.iter().filter(|(_, function)| !function.is_some_and(FnInfo::is_in_memory));
+        let backed: Vec<_> = backed.filter_map(|(table, _)| table.upgrade()).collect();
+        drop(tables);
+        for table in backed {
+            table.purge(None, &mut || self.release(1));
+        }
     }
 
     /// The text that a backend is handed for a key: prefix, region and key, through the mangler.

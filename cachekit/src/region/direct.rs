@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::backing::Reading;
-use super::builder::OnBackendError;
 use super::call::Call;
 use super::stats::Event;
 use crate::error::Error;
 use crate::freshness::Verdict;
 use crate::near::Found;
-use crate::remote::{Caller, Remote};
+use crate::remote::{Caller, OnBackendError, Remote};
 use crate::tags::Tagged;
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
@@ -49,8 +48,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         remote: &Arc<Remote>,
         caller: Caller,
     ) -> Result<(Option<Found<V>>, Verdict), Error> {
-        let reading = self.look(remote, caller, &self.tags).await?;
-        Ok((reading.found, reading.verdict))
+        match self.look(remote, caller, &self.tags).await {
+            Ok(reading) => Ok((reading.found, reading.verdict)),
+            Err(error) if remote.settings.on_error == OnBackendError::Propagate => Err(error),
+            Err(_) => Ok(self.peek_near()),
+        }
     }
 
     /// Stores a value in place of what is there or is being computed, by any process.

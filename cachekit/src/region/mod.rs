@@ -19,6 +19,7 @@ pub(crate) mod runner;
 pub(crate) mod settle;
 pub(crate) mod share;
 pub(crate) mod stats;
+mod step;
 mod tasks;
 mod through;
 pub(crate) mod work;
@@ -27,10 +28,11 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-pub use self::builder::{Breaker, OnBackendError, RegionBuilder};
+pub use self::builder::RegionBuilder;
 pub use self::invalidation::Invalidation;
 pub use self::runner::{Job, Runner, Task, Threads};
 pub use self::stats::Stats;
+pub use crate::remote::{Breaker, OnBackendError};
 
 use self::call::{Call, Policy};
 use self::core::Core;

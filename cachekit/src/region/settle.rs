@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::backing::Backing;
 use super::call::Call;
 use super::failures::Remembered;
-use super::read_through::fresh_or;
 use super::share::Share;
 use super::stats::Event;
+use super::step::fresh_or;
 use super::through::Kept;
 use super::work::Work;
 use crate::clock::{Nanos, nanos};
@@ -141,6 +141,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             },
             judged => (judged, None),
         };
+        if let Some(hold) = backing.hold.as_ref().filter(|_| !matches!(kept, Some(Kept::Stored | Kept::Overtaken))) {
+            // Whoever comes next need not wait for it.
+            backing.remote.abandon(caller, hold).await;
+        }
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
         self.conclude(lead, why, share, cost, tags, judged, Some((&backing, kept)))

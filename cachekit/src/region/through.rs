@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::backing::Backing;
 use super::call::Call;
-use super::read_through::Step;
 use super::settle::Why;
 use super::stats::Event;
+use super::step::Step;
 use super::work::Work;
 use crate::backend::Acquired;
 use crate::clock::{nanos, sleep_until};
@@ -19,7 +19,7 @@ use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
-use crate::remote::{Caller, Hold, Remote, back_off};
+use crate::remote::{Caller, Hold, OnBackendError, Remote, back_off};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
@@ -53,13 +53,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         names
     }
 
-    /// What the caller does next in a region with a backend.
+    /// What the caller does next in a region with a backend; whether the caller can be told an error of that.
     pub(super) async fn step_through(
         &self,
         remote: &Arc<Remote>,
         caller: Caller,
         names: &TagNames,
         in_background: bool,
+        tells: bool,
     ) -> Step<V> {
         loop {
             let at = self.circumstances();
@@ -70,10 +71,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             if let Some(found) = near.filter(|found| found.judge(&at) == Verdict::Fresh) {
                 return Step::Serve(self.served(found, Source::Fresh));
             }
-            let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
+            let tells = tells && remote.settings.on_error == OnBackendError::Propagate;
+            let reading =
+                if remote.is_readable() || tells { self.look(remote, caller, names).await.map(Some) } else { Ok(None) };
             let step = match reading {
-                None => self.step_near(&at, Some(remote), in_background),
-                Some(mut reading) => {
+                Err(error) if tells => return Step::Refuse(error),
+                Err(_) | Ok(None) => self.step_near(&at, Some(remote), in_background),
+                Ok(Some(mut reading)) => {
                     let verdict = reading.verdict;
                     // What is past its ttl may still be needed, should the function fail.
                     let found = if verdict == Verdict::Fresh { reading.found.take() } else { reading.found.clone() };
@@ -259,7 +263,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let stored = match (&backing.hold, tags_stand) {
             (_, Err(error)) => Err(error),
             (Some(hold), _) => remote.commit(caller, hold, content, keep).await,
-            (None, _) => remote.set(caller, reading.key.clone(), content, keep).await.map(|()| true),
+            (None, _) => {
+                let set = remote.set(caller, reading.key.clone(), content, keep).await;
+                // Without a lease nothing fences this off but what happened here meanwhile.
+                if set.is_ok() && !lead.is_attached() {
+                    drop(remote.delete(caller, vec![reading.key.clone()]).await);
+                    return Ok(Kept::Overtaken);
+                }
+                set.map(|()| true)
+            }
         };
         if let (Some(hold), Ok(_)) = (&backing.hold, &stored) {
             hold.end();
@@ -295,10 +307,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if span == 0 {
             return Kept::Passed;
         }
-        remote.stands_in();
         let made = made.clone().until(made.stamp.created.saturating_add(span));
         let _leading = reentrance::Leading::storing(lead.flight());
-        if self.store_near(value, &made, &mut |store| lead.commit(store)) { Kept::Stored } else { Kept::Passed }
+        let stored = remote.stand_in(|| self.store_near(value, &made, &mut |store| lead.commit(store)));
+        if stored { Kept::Stored } else { Kept::Passed }
     }
 
     /// Whether a value that is not stored may be told to those who wait: while the lease stands, nothing has invalidated it.
@@ -322,8 +334,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 /// that call one another nest as deeply with a backend in the program as without.
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     #[inline(never)]
-    pub(super) fn step_blocking(&self, remote: &Arc<Remote>, names: &TagNames, in_background: bool) -> Step<V> {
-        block_on(self.step_through(remote, Caller::Thread, names, in_background))
+    pub(super) fn step_blocking(
+        &self,
+        remote: &Arc<Remote>,
+        names: &TagNames,
+        in_background: bool,
+        tells: bool,
+    ) -> Step<V> {
+        block_on(self.step_through(remote, Caller::Thread, names, in_background, tells))
     }
 
     #[inline(never)]

@@ -10,6 +10,7 @@ use super::settle::Why;
 use super::share::Share;
 use super::through::Claimed;
 use crate::companion::Value;
+use crate::error::Error;
 use crate::flight::Lead;
 use crate::remote::Caller;
 use crate::tags::TagNames;
@@ -28,6 +29,8 @@ pub struct Work<V, E, A, B, D> {
     body: B,
     tags: Option<fn(&A) -> TagNames>,
     renewal: Option<Renewal<V, E, A, D>>,
+    /// Makes one of the function's errors out of one of the backend's.
+    pub(super) refusal: Option<fn(Error) -> E>,
 }
 
 /// How a call is renewed in the background.
@@ -45,7 +48,7 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     /// The body, and the arguments to run it on.
     #[inline]
     pub fn new(args: A, body: B) -> Self {
-        Self { args, body, tags: None, renewal: None }
+        Self { args, body, tags: None, renewal: None, refusal: None }
     }
 
     /// Names the tags of the value.
@@ -53,6 +56,14 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     #[inline]
     pub fn tags(mut self, tags: fn(&A) -> TagNames) -> Self {
         self.tags = Some(tags);
+        self
+    }
+
+    /// An error of the backend is returned, where the region says so.
+    #[must_use]
+    #[inline]
+    pub fn refused(mut self, refusal: Option<fn(Error) -> E>) -> Self {
+        self.refusal = refusal;
         self
     }
 

@@ -34,6 +34,11 @@ impl State {
         self.lock().failures >= failures.max(1)
     }
 
+    /// Whether the last operation has failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.lock().failures > 0
+    }
+
     /// An operation has failed.
     pub(super) fn failed(&self) -> Change {
         let mut health = self.lock();

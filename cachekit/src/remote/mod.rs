@@ -7,8 +7,11 @@
 mod breaker;
 mod epochs;
 mod lease;
+#[cfg(test)]
+mod model;
 mod names;
 mod probe;
+pub(crate) mod settings;
 
 use std::fmt;
 use std::future::Future;
@@ -23,11 +26,13 @@ pub(crate) use self::epochs::Seen;
 use self::epochs::{Lengthened, Owed};
 pub(crate) use self::lease::{Hold, back_off};
 use self::names::Names;
+use self::settings::RemoteSettings;
+pub use self::settings::{Breaker, OnBackendError};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
 use crate::clock::{Alarm, Clock, block_on, sleep_until};
 use crate::error::Error;
 use crate::events;
-use crate::region::builder::{RemoteSettings, Settings};
+use crate::region::builder::Settings;
 use crate::region::core::Core;
 use crate::region::stats::Event;
 
@@ -120,9 +125,23 @@ impl Remote {
         !self.writes.is_open(self.settings.breaker.failures)
     }
 
-    /// Values are kept in this process for now; they go when the backend works again.
-    pub(crate) fn stands_in(&self) {
-        self.has_stood_in.store(true, Ordering::Release);
+    /// Keeps a value in this process for now, by `store`; it goes when the backend works again.
+    pub(crate) fn stand_in(&self, store: impl FnOnce() -> bool) -> bool {
+        self.has_stood_in.store(true, Ordering::SeqCst);
+        let is_stored = store();
+        // Recovery may have come just before.
+        if !self.reads.is_failing() && !self.writes.is_failing() {
+            self.drop_stand_ins();
+        }
+        is_stored
+    }
+
+    fn drop_stand_ins(&self) {
+        if self.has_stood_in.swap(false, Ordering::SeqCst)
+            && let Some(core) = self.core.upgrade()
+        {
+            core.drop_backed();
+        }
     }
 
     /// Finds out whether the backend can be used at all.
@@ -182,6 +201,16 @@ impl Remote {
             backend.commit(Put { key: &key, content: &content, keep }, token, context).await
         })
         .await
+    }
+
+    /// Gives the lease back; it lapses where that fails.
+    pub(crate) async fn abandon(self: &Arc<Self>, caller: Caller, hold: &Hold) {
+        hold.end();
+        let (key, token) = (hold.key().to_owned(), hold.lease().token);
+        let abandoned = self.ask(Kind::Write, caller, move |backend, context| async move {
+            backend.abandon(&key, token, context).await
+        });
+        drop(abandoned.await);
     }
 
     /// Whether the lease still stands, and so nothing has invalidated its key.
@@ -280,20 +309,25 @@ impl Remote {
 
     /// The backend works again: what was kept in this process for want of it goes.
     fn recovered(&self) {
-        let Some(core) = self.core.upgrade() else { return };
-        events::backend_recovered(&core.name);
-        if self.has_stood_in.swap(false, Ordering::AcqRel) {
-            core.start_over();
+        if let Some(core) = self.core.upgrade() {
+            events::backend_recovered(&core.name);
         }
+        self.drop_stand_ins();
     }
 
-    /// Has an operation carried out by nobody in particular: nobody waits for it.
+    /// Has an operation carried out for which nobody waits; what is done at once is done when this returns.
     fn detached<F>(&self, limit: Duration, operation: impl FnOnce(Arc<dyn Backend>, Context) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let answer = operation(Arc::clone(&self.backend), Context::blocking(limit));
-        blocking::unblock(|| block_on(answer)).detach();
+        let is_blocking = self.backend.is_blocking();
+        let context = if is_blocking { Context::blocking(limit) } else { Context::task(limit) };
+        let mut answer = Box::pin(operation(Arc::clone(&self.backend), context));
+        let is_done = !is_blocking
+            && answer.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready();
+        if !is_done {
+            blocking::unblock(|| block_on(answer)).detach();
+        }
     }
 }
 

@@ -28,9 +28,11 @@
 //! ```
 
 mod clock;
+mod cluster;
 mod conformance;
 
 pub use self::clock::ManualClock;
+pub use self::cluster::Cluster;
 pub use self::conformance::{Conformance, conformance};
 
 use crate::key::Key;

@@ -77,7 +77,7 @@ fn by_thread<T>(mut answer: Answer<'_, T>, patience: Instant) -> Option<Result<T
         if let Poll::Ready(result) = poll(&mut answer, &waker) {
             return Some(result);
         }
-        if !parker.park_deadline(patience) {
+        if !park(&parker, patience) {
             return None;
         }
     }
@@ -92,7 +92,7 @@ fn by_turns<T: Send>(stage: &Stage, mut answer: Answer<'_, T>, patience: Instant
         if let Poll::Ready(result) = on_a_thread(|| stage.enter(|| poll(&mut answer, &waker))) {
             return Some(result);
         }
-        if !std::mem::take(&mut unasked) && !parker.park_deadline(patience) {
+        if !std::mem::take(&mut unasked) && !park(&parker, patience) {
             return None;
         }
     }
@@ -116,8 +116,31 @@ pub(super) fn together<T>(
         if answers.iter().all(Option::is_none) {
             return results.into_iter().collect();
         }
-        if !parker.park_deadline(patience) {
+        if !park(&parker, patience) {
             return None;
+        }
+    }
+}
+
+/// Parks until somebody wakes the thread; false when patience ends, be there ever so many who wake it.
+fn park(parker: &Parker, patience: Instant) -> bool {
+    parker.park_deadline(patience) && Instant::now() < patience
+}
+
+/// The longest poll until an answer has come, or until patience ends; making it counts as one.
+pub(super) fn longest_poll<'a, T>(call: impl FnOnce() -> Answer<'a, T>, patience: Duration) -> Duration {
+    let parker = Parker::new();
+    let waker = Waker::from(parker.unparker());
+    let mut begun = Instant::now();
+    let patience = begun + patience;
+    let mut answer = call();
+    let mut longest = begun.elapsed();
+    loop {
+        begun = Instant::now();
+        let is_ready = poll(&mut answer, &waker).is_ready();
+        longest = longest.max(begun.elapsed());
+        if is_ready || !park(&parker, patience) {
+            return longest;
         }
     }
 }
@@ -130,7 +153,8 @@ fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(super) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("that says nothing").to_owned()
 }

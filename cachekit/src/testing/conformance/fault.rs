@@ -43,7 +43,8 @@ pub(super) struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, caller, when, expected, came, .. } = self;
-        write!(f, "`{operation}` of {caller}, {when}: expected {expected}, came {came}")
+        let name = if operation.contains(' ') { (*operation).to_owned() } else { format!("`{operation}`") };
+        write!(f, "{name} of {caller}, {when}: expected {expected}, came {came}")
     }
 }
 

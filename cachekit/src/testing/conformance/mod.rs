@@ -20,10 +20,11 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::drive::Caller;
+use self::drive::{Caller, message};
 use self::fault::{Fault, Outcome, RULES};
 use self::trial::{Stage, Trial};
 use super::ManualClock;
@@ -163,7 +164,7 @@ impl Conformance {
     /// The first fault of each rule that is broken.
     fn faults(mut self) -> BTreeMap<usize, Fault> {
         let mut faults = BTreeMap::new();
-        if let Err(fault) = self.find_out_who_shares() {
+        if let Err(fault) = self.find_out_whether_they_share() {
             faults.insert(fault.rule, fault);
             return faults;
         }
@@ -176,7 +177,7 @@ impl Conformance {
                 }
                 for caller in [Caller::Thread, Caller::Task] {
                     let trial = Trial::new(&self.stage, part.rule, caller, live);
-                    let outcome = self.stage.enter(|| (part.test)(&trial));
+                    let outcome = self.stage.enter(|| part.run(&trial));
                     self.stage.clean();
                     if let Err(fault) = outcome {
                         let hangs = fault.hangs;
@@ -192,12 +193,12 @@ impl Conformance {
     }
 
     /// Lets the second handle go where it opens another store than the first.
-    fn find_out_who_shares(&mut self) -> Outcome {
-        let outcome = self.stage.enter(|| shared::see_each_other(&Trial::new(&self.stage, 2, Caller::Thread, false)));
+    fn find_out_whether_they_share(&mut self) -> Outcome {
+        let part = Part::new(2, shared::see_each_other);
+        let outcome = self.stage.enter(|| part.run(&Trial::new(&self.stage, part.rule, Caller::Thread, false)));
         self.stage.clean();
         match outcome {
-            Err(fault) if self.demands_sharing && !self.keeps_nothing => return Err(fault),
-            Err(fault) if fault.hangs => return Err(fault),
+            Err(fault) if fault.hangs || fault.rule == part.rule && self.demands_sharing => return Err(fault),
             Err(_) => self.stage.handles.truncate(1),
             Ok(()) => {}
         }
@@ -228,6 +229,12 @@ impl Part {
     /// Of bytes only: it looks at them.
     const fn of_bytes(self) -> Self {
         Self { takes_live: false, ..self }
+    }
+
+    /// What panics was asked without a net below it.
+    fn run(&self, trial: &Trial<'_>) -> Outcome {
+        let run = catch_unwind(AssertUnwindSafe(|| (self.test)(trial)));
+        run.unwrap_or_else(|panic| Err(trial.panicked("an operation", &message(&*panic))))
     }
 
     const fn of_leases(self) -> Self {

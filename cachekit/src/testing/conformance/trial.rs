@@ -172,7 +172,7 @@ impl<'s> Trial<'s> {
                 Err(self.on_rule(15).fault(operation, "which fails", expected, format!("another error: {error}")))
             }
             Came::Answer(value) => Ok(Told { rule: self.rule, operation, caller: self.caller, value }),
-            Came::Panic(message) => Err(self.fault(operation, "whose answer is polled", "no panic", message)),
+            Came::Panic(message) => Err(self.panicked(operation, &message)),
             Came::Nothing => {
                 let fault =
                     self.on_rule(14).fault(operation, "whose answer is polled", "one in time", "none".to_owned());
@@ -202,6 +202,12 @@ impl<'s> Trial<'s> {
     pub(super) fn fault(&self, operation: &'static str, when: &str, expected: &str, came: String) -> Fault {
         let (rule, caller) = (self.rule, self.caller);
         Fault { rule, operation, caller, when: when.to_owned(), expected: expected.to_owned(), came, hangs: false }
+    }
+
+    /// A panic is no way to tell an error, where the rule is not about those whom it hits.
+    pub(super) fn panicked(&self, operation: &'static str, message: &str) -> Fault {
+        let rule = if matches!(self.rule, 13 | 14) { self.rule } else { 15 };
+        self.on_rule(rule).fault(operation, "which has no reason to fail", "an answer", format!("a panic: {message}"))
     }
 
     pub(super) fn get(&self, key: &str) -> Outcome<Told<Option<Kept>>> {
