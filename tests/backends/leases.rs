@@ -7,7 +7,7 @@ use std::time::Duration;
 use cachekit::testing::waiting;
 use cachekit::{Region, RegionBuilder};
 
-use crate::support::{Processes, until};
+use crate::support::{Counted, Processes, until};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -49,4 +49,25 @@ fn what_was_invalidated_is_not_stored_by_the_lease_of_one_who_has_waited_long_en
 #[test]
 fn what_was_invalidated_is_not_stored_by_the_lease_of_one_who_has_taken_the_lead() {
     assert_eq!(what_is_found_when_the_first_is_ready(|region| region.deadline(PATIENCE)), None);
+}
+
+#[test]
+fn when_the_computations_of_two_have_failed_all_others_try_at_once() {
+    let (processes, runs) = (Processes::new(), Counted::default());
+    let region = processes.region();
+    let all = 6;
+    let fail = || {
+        let run = runs.run();
+        match run {
+            1 => until("the others wait", || waiting(&region, "k") == all - 1),
+            2 => {}
+            _ => until("all others compute", || runs.runs() == all as u64),
+        }
+        Err::<u64, _>(run)
+    };
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..all).map(|_| scope.spawn(|| region.try_get_or_create("k", fail))).collect();
+        assert!(callers.into_iter().all(|caller| caller.join().unwrap().is_err()));
+    });
+    assert_eq!(runs.runs(), all as u64);
 }

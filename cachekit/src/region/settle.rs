@@ -143,7 +143,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         };
         if let Some(hold) = backing.hold.as_ref().filter(|_| !matches!(kept, Some(Kept::Stored | Kept::Overtaken))) {
             // Whoever comes next need not wait for it.
-            backing.remote.abandon(caller, hold).await;
+            if lead.drop_baggage(hold) {
+                backing.remote.abandon(caller, hold).await;
+            }
         }
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);

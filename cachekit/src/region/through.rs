@@ -19,7 +19,7 @@ use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
-use crate::remote::{Caller, Hold, OnBackendError, Remote, back_off};
+use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, back_off};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
@@ -118,21 +118,26 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             // Nobody who comes from here on is told what this request finds.
             lead.ask();
             let seen = backing.reading.as_ref().filter(|_| why != Why::Refresh).map(|reading| reading.head.clone());
-            let acquired = if hold.asks() {
-                remote.acquire(caller, &hold, seen).await
-            } else {
-                match remote.renew(caller, hold.key(), hold.lease()).await {
+            let (acquired, asking) = match hold.turn() {
+                Turn::Ask(asking) => (remote.acquire(caller, &hold, seen).await, Some(asking)),
+                Turn::Renew => match remote.renew(caller, hold.key(), hold.lease()).await {
                     // Something has overtaken those who compute with it.
                     Ok(false) => {
                         lead.overtaken();
                         return Claimed::Again;
                     }
-                    stands => stands.map(|_| Acquired::Granted),
+                    stands => (stands.map(|_| Acquired::Granted), None),
+                },
+                Turn::Wait if lead.is_aside() => {
+                    count(Event::Miss);
+                    return Claimed::Alone;
                 }
+                Turn::Wait => (Ok(Acquired::Busy(Duration::ZERO)), None),
             };
             let now = self.core.now();
             match acquired {
                 Ok(Acquired::Granted) => {
+                    drop(asking);
                     hold.keep(at.timing.deadline());
                     lead.hold(now, at.timing.deadline());
                     // Epochs may have moved while this one waited.
@@ -145,7 +150,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     return Claimed::Compute(lead, backing);
                 }
                 Ok(Acquired::Stored(_)) => {
-                    hold.refused();
+                    asking.into_iter().for_each(Asking::refused);
                     let Ok(reading) = self.look(&remote, caller, names).await else { break };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
@@ -164,7 +169,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     backing.reading = Some(reading);
                 }
                 Ok(Acquired::Busy(left)) => {
-                    hold.refused();
+                    asking.into_iter().for_each(Asking::refused);
                     if let Some(found) = self.servable(&backing) {
                         return Claimed::Serve(self.served(found, Source::Stale));
                     }
