@@ -50,7 +50,7 @@ fn obey() {
     let Some(order) = Process::order() else { return };
     let Order { node: number, plan, store, events: to } = serde_json::from_str(&order).unwrap();
     let node = &NODES[usize::from(number)];
-    node.region.configure(|region| store.settings(plan.kind.settings(node.alike(region)))).unwrap();
+    node.region.configure(|region| plan.kind.settings(plan.seed, store.settings(node.alike(region)))).unwrap();
     await_others();
     let makers = run(number, plan);
     await_others();

@@ -247,7 +247,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             None => lead.note(|| _failure = self.core.failures.forget(&self.key)),
         }
         lead.finish(|| match kept {
-            Some(Kept::Overtaken) => Outcome::Unproven,
+            Some(Kept::Overtaken | Kept::Unproven) => Outcome::Unproven,
             _ => Outcome::Value { value: Arc::new(value.clone()), source: Source::Coalesced, stamp, covered: None },
         });
         self.core.counters.count(Event::Creation);

@@ -43,6 +43,8 @@ pub(super) enum Kept {
     Passed,
     /// Something has overtaken it: only its own caller gets it.
     Overtaken,
+    /// The backend has failed, so something may have: only its own caller gets it.
+    Unproven,
 }
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
@@ -287,7 +289,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Kept::Stored
             }
             Ok(false) => Kept::Overtaken,
-            Err(_) => self.stand_in(remote, lead, value, made),
+            Err(_) => match self.stand_in(remote, lead, value, made) {
+                Kept::Passed if backing.hold.is_some() => Kept::Unproven,
+                kept => kept,
+            },
         })
     }
 
@@ -326,8 +331,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         lead.ask();
         match &backing.hold {
             Some(hold) => match backing.remote.renew(caller, hold.key(), hold.lease()).await {
+                Ok(true) => Kept::Passed,
                 Ok(false) => Kept::Overtaken,
-                Ok(true) | Err(_) => Kept::Passed,
+                Err(_) => Kept::Unproven,
             },
             None if backing.remote.has_leases() => Kept::Overtaken,
             None => Kept::Passed,
