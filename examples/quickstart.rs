@@ -1,7 +1,8 @@
-//! `cargo run --release --example quickstart [-- FOLDER]`
+//! `cargo run --release --example quickstart [-- [CONFIGURATION.toml] [FOLDER]]`
 //!
 //! Analyses every Rust file of a folder (by default of this repository) with a memoized function: once, once more, and
-//! once again after forgetting a single file.
+//! once again after forgetting a single file. With `examples/redis.toml` or `examples/files.toml` a second run finds
+//! what the first has analysed.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use cachekit::{Region, cache_on_arguments, regions};
+use cachekit_backends as _;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
@@ -35,13 +37,15 @@ fn analyse(path: &Path) -> Analysis {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (configurations, folders): (Vec<_>, Vec<_>) =
+        env::args().skip(1).map(PathBuf::from).partition(|path| path.extension().is_some_and(|end| end == "toml"));
+    for path in configurations {
+        cachekit::configure(toml::from_str(&fs::read_to_string(path)?)?)?;
+    }
     cachekit::check()?;
-    let folder = env::args().nth(1).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), PathBuf::from);
+    let folder = folders.into_iter().next().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     let files = rust_files(&folder);
-    let Some(first_file) = files.first() else {
-        eprintln!("There is no Rust file below {}; usage: quickstart [FOLDER]", folder.display());
-        std::process::exit(2);
-    };
+    let first_file = files.first().ok_or_else(|| format!("there is no Rust file below {}", folder.display()))?;
 
     println!("{:<28}{:>7}{:>7}{:>9}{:>8}{:>13}{:>10}", "pass", "files", "calls", "lines", "items", "time", "speed-up");
     let cold = pass("first", &files, None);

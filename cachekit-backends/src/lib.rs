@@ -4,6 +4,8 @@
 
 #[cfg(any(feature = "memory", feature = "file"))]
 mod bytes;
+#[cfg(any(feature = "null", feature = "scoped"))]
+mod config;
 #[cfg(feature = "file")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file")))]
 pub mod file;

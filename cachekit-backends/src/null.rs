@@ -2,6 +2,7 @@
 //!
 //! For a region that has to have a backend and is to go without: in a test, or where a setting says so. What the region
 //! itself keeps in this process it still does; to switch caching off altogether is not what this is for.
+//! In a configuration: `backend = "null"`, without settings.
 
 use cachekit::backend::{Answer, Backend, Content, Context, Put};
 
@@ -23,6 +24,8 @@ use cachekit::backend::{Answer, Backend, Content, Context, Put};
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Null;
+
+cachekit::backend_factory! { "null" => |settings| crate::config::none(settings).map(|()| Null) }
 
 impl Backend for Null {
     fn get<'a>(&'a self, _: &'a str, _: Context) -> Answer<'a, Option<Content>> {

@@ -101,10 +101,47 @@ fn outside_any_scope_nothing_is_stored_and_nothing_found() {
     scope.enter(|| assert_eq!(get(&store, "k"), None));
     scope.enter(|| set(&store, "k", &row("tea")));
     assert_eq!(get(&store, "k"), None);
-    let epoch = Content::from(vec![1]);
-    let added = answer(store.add(Put { key: "epoch", content: &epoch, keep: None }, context()));
-    assert_eq!(added.as_bytes(), Some([1].as_slice()));
-    assert!(!answer(store.patch("epoch", Patch::new(0, &[2]), context())));
+    let tea = live(row("tea"));
+    let added = answer(store.add(Put { key: "k", content: &tea, keep: None }, context()));
+    assert!(matches!(added, Content::Live(_)) && get(&store, "k").is_none());
+}
+
+#[test]
+fn what_is_added_as_bytes_holds_for_all_scopes() {
+    let (store, scopes) = (Scoped::new(), [Scope::new(), Scope::new()]);
+    let add = |bytes: &[u8]| {
+        let content = Content::from(bytes.to_vec());
+        answer(store.add(Put { key: "epoch", content: &content, keep: None }, context()))
+    };
+    let find = || {
+        let many = answer(store.get_many(&["epoch", "epoch"], context()));
+        let one = answer(store.get("epoch", context()));
+        let bytes = |content: &Option<Content>| content.as_ref().map(|content| content.as_bytes().unwrap().to_vec());
+        assert!(bytes(&many[0]) == bytes(&one) && bytes(&many[1]) == bytes(&one));
+        bytes(&one)
+    };
+    let everywhere = |expected: Option<&[u8]>| {
+        assert_eq!(find().as_deref(), expected);
+        assert!(scopes.iter().all(|scope| scope.enter(find).as_deref() == expected));
+    };
+    let [first, second] = &scopes;
+    first.enter(|| assert_eq!(add(&[1, 1]).as_bytes(), Some([1, 1].as_slice())));
+    second.enter(|| assert_eq!(add(&[2, 2]).as_bytes(), Some([1, 1].as_slice())));
+    everywhere(Some(&[1, 1]));
+    assert!(second.enter(|| answer(store.patch("epoch", Patch::new(1, &[3]), context()))));
+    everywhere(Some(&[1, 3]));
+    first.enter(|| answer(store.delete("epoch", context())));
+    everywhere(None);
+    assert_eq!(add(&[4]).as_bytes(), Some([4].as_slice()), "outside any scope");
+    everywhere(Some(&[4]));
+    assert!(!answer(store.patch("epoch", Patch::new(1, &[3]), context())), "what cannot be patched is deleted");
+    everywhere(None);
+    add(&[5]);
+    second.enter(|| set(&store, "epoch", &row("tea")));
+    assert_eq!((find(), first.enter(find)), (None, None));
+    let other = Scoped::new();
+    add(&[6]);
+    assert!(answer(other.get("epoch", context())).is_none(), "another store has its own");
 }
 
 #[test]
@@ -133,6 +170,8 @@ fn sessions_are_told_apart() {
     assert_ne!(session(&first), session(&second));
     assert!(store.session().is_some(), "whoever is in none shares nothing with those who are in one");
     assert!(![session(&first), session(&second)].contains(&store.session()));
+    let known: std::collections::HashSet<_> = (0..1_000).map(|_| session(&Scope::new())).collect();
+    assert_eq!(known.len(), 1_000, "nor has one the number of another that is gone");
 }
 
 #[test]

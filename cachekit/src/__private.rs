@@ -308,8 +308,8 @@ pub async fn refresh_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Outpu
     F::function().expect_call(&key).refresh_async(share, work).await
 }
 
-pub fn get<F: CachedFn>(key: KeyWriter) -> Result<Option<F::Value>, Error> {
-    block_on(F::function().call(&key)?.get(Caller::Thread))
+pub fn get<F: CachedFn>(key: KeyWriter, tags: impl FnOnce() -> TagNames) -> Result<Option<F::Value>, Error> {
+    block_on(call_to_get::<F>(&key, tags)?.get(Caller::Thread))
 }
 
 pub fn set<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
@@ -324,8 +324,13 @@ pub fn expire<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
     block_on(F::function().call(&key)?.expire(Caller::Thread))
 }
 
-pub async fn get_async<F: CachedFn>(key: KeyWriter) -> Result<Option<F::Value>, Error> {
-    F::function().call(&key)?.get(Caller::Task).await
+pub fn get_async<F: CachedFn>(
+    key: KeyWriter,
+    tags: impl FnOnce() -> TagNames,
+) -> impl Future<Output = Result<Option<F::Value>, Error>> {
+    // Outside the future: what the tags are made of need not be `Sync`.
+    let call = call_to_get::<F>(&key, tags);
+    async move { call?.get(Caller::Task).await }
 }
 
 pub async fn set_async<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
@@ -338,6 +343,15 @@ pub async fn invalidate_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> 
 
 pub async fn expire_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
     F::function().call(&key)?.expire(Caller::Task).await
+}
+
+/// A backend is asked for the epochs of the tags together with the entry.
+fn call_to_get<F: CachedFn>(key: &KeyWriter, tags: impl FnOnce() -> TagNames) -> Result<Call<F::Value>, Error> {
+    let mut call = F::function().call(key)?;
+    if call.remote().is_some() {
+        call.tags = tags();
+    }
+    Ok(call)
 }
 
 fn call_to_set<F: CachedFn>(key: &KeyWriter, tags: TagNames) -> Result<Call<F::Value>, Error> {

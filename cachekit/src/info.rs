@@ -22,6 +22,7 @@ pub enum RegionRef {
 }
 
 /// Name, place and settings of an annotated function.
+#[expect(clippy::struct_excessive_bools, reason = "each is what an attribute says or does not say")]
 #[derive(Clone, Copy, Debug)]
 pub struct FnInfo {
     module: &'static str,

@@ -4,5 +4,7 @@
 
 mod calls;
 mod cluster;
+mod config;
 mod leases;
+mod scoped;
 mod support;

@@ -12,6 +12,8 @@ mod background;
 mod by_hand;
 /// The capacity of a region.
 mod capacity;
+/// Backends that misbehave.
+mod chaos;
 /// `get`, `set`, `invalidate`, `expire`, `refresh`, `original`, `key`, `entry`.
 mod companions;
 /// What those who come from dogpile.cache expect.

@@ -9,6 +9,14 @@
 //! and all processes must be allowed to write in it. A cache needs no durability, so nothing waits for the disk. Leases of a
 //! process that forked, and whose child goes on without `exec`, last for their length.
 //!
+//! In a configuration, with a limit in bytes that may be left out:
+//!
+//! ```toml
+//! [regions.thumbnails]
+//! backend = "file"
+//! file = { path = "/var/cache/myapp", limit = 1_073_741_824 }
+//! ```
+//!
 //! # Turns
 //!
 //! Each step that changes something of a key holds the key's lock, of the kernel's, which a process that dies gives back.
@@ -29,6 +37,7 @@
 //!   reading goes on.
 
 mod cleaning;
+mod config;
 mod entry;
 mod folder;
 mod holder;
@@ -70,6 +79,8 @@ pub struct FileStore {
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
 }
+
+cachekit::backend_factory! { "file" => config::files }
 
 /// What clones have in common.
 #[derive(Default)]

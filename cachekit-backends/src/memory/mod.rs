@@ -4,7 +4,16 @@
 //! regions that share one stand for processes that share a server, with leases, and in virtual time if a clock is given.
 //! It is a table under one lock, and copies what it finds. It outlives no process; a region that has no backend keeps values
 //! as they are, which is faster.
+//!
+//! In a configuration, `capacity` and `bytes` may be left out; all regions of the process that name equal settings share one.
+//!
+//! ```toml
+//! [regions.users]
+//! backend = "memory"
+//! memory = { capacity = 10_000, bytes = 67_108_864 }
+//! ```
 
+mod config;
 mod leases;
 mod shelf;
 
@@ -41,6 +50,8 @@ pub struct Memory {
     state: Arc<Mutex<State>>,
     clock: Arc<dyn Clock>,
 }
+
+cachekit::backend_factory! { "memory" => config::memory }
 
 struct State {
     shelf: Shelf,

@@ -12,9 +12,18 @@
 //! # let _ = users;
 //! # Ok::<(), cachekit::Error>(())
 //! ```
+//!
+//! In a configuration, `url` is as in [`Redis::connect`]; `user`, `password` and `database` may stand in it or apart:
+//!
+//! ```toml
+//! [regions.users]
+//! backend = "redis"
+//! redis = { url = "redis://cache.internal:6379", user = "myapp", password = "secret", database = 2 }
+//! ```
 
 mod alarms;
 mod attempt;
+mod config;
 mod driver;
 mod fault;
 mod gate;
@@ -39,7 +48,7 @@ use redis::Value;
 use self::fault::Fault;
 use self::request::Request;
 use self::server::Server;
-use self::source::Source;
+use self::source::{Login, Source};
 
 /// How long anybody waits for an answer: a day is no limit that a caller would notice.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,6 +61,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Redis {
     server: Result<Arc<Server>, Error>,
 }
+
+cachekit::backend_factory! { "redis" => config::redis }
 
 impl Redis {
     /// The server that a URL names: `redis://[user][:password@]host[:port][/database]`, or
@@ -73,7 +84,7 @@ impl Redis {
     /// # Ok::<(), cachekit::Error>(())
     /// ```
     pub fn connect(url: &str) -> Result<Self, Error> {
-        Source::parse(url).map(|source| Self { server: Ok(Server::shared(source)) })
+        Source::parse(url, Login::default()).map(|source| Self { server: Ok(Server::shared(source)) })
     }
 
     /// The server that a client of the crate `redis`, of its version 1, is made for; of the client only that, the

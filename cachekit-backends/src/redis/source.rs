@@ -22,6 +22,14 @@ pub(super) enum Source {
     Single(Single),
 }
 
+/// Who asks, and for which database, where that stands apart from the URL.
+#[derive(Default)]
+pub(super) struct Login {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) database: Option<u32>,
+}
+
 pub(super) struct Single {
     /// What connects; it says nothing to the server.
     client: Client,
@@ -29,8 +37,8 @@ pub(super) struct Single {
 }
 
 impl Source {
-    /// The server that a URL names.
-    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+    /// The server that a URL names; what it says of the login stands there or apart, not both.
+    pub(super) fn parse(url: &str, login: Login) -> Result<Self, Error> {
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
         match scheme {
             "redis" | "valkey" | "redis+unix" | "valkey+unix" | "unix" => {}
@@ -46,7 +54,7 @@ impl Source {
         }
         // What the parser says names no part of the URL but a protocol.
         let info = url.into_connection_info().map_err(|error| Error::refused(format_args!("the URL: {error}")))?;
-        Self::single(&info)
+        Self::single(&login.added_to(info)?)
     }
 
     /// The server that a client connects to.
@@ -103,6 +111,35 @@ impl Source {
         let answers = connection.send_packed_commands(&greeting, 0, greeting.len()).await;
         welcomed(&answers.map_err(|error| Fault::of(&error))?)?;
         Ok(connection)
+    }
+}
+
+impl Login {
+    fn added_to(self, info: ConnectionInfo) -> Result<ConnectionInfo, Error> {
+        let twice = |what: &str| Error::refused(format_args!("the {what} is in the URL and apart from it: keep one"));
+        let mut redis = info.redis_settings().clone();
+        if let Some(user) = self.user {
+            if redis.username().is_some() {
+                return Err(twice("user"));
+            }
+            if redis.password().is_none() && self.password.is_none() {
+                return Err(Error::refused("the user has no password: write `password = \"\"` if none is needed"));
+            }
+            redis = redis.set_username(user);
+        }
+        if let Some(password) = self.password {
+            if redis.password().is_some() {
+                return Err(twice("password"));
+            }
+            redis = redis.set_password(password);
+        }
+        if let Some(database) = self.database.map(i64::from) {
+            if redis.db() != 0 && redis.db() != database {
+                return Err(twice("database"));
+            }
+            redis = redis.set_db(database);
+        }
+        Ok(info.set_redis_settings(redis))
     }
 }
 

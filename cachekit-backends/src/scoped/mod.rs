@@ -2,12 +2,17 @@
 //!
 //! A request, a unit of work or a task carries a [`Scope`]; within it each key has one object, the same to all who ask, and
 //! with the scope they are gone. It is for what must not outlive a session or be shared between two: rows of a database
-//! session, what a user may see. Nothing passes from one scope to another, nor from one store to another.
+//! session, what a user may see. No entry passes from one scope to another, nor from one store to another.
+//! What all scopes of a store have in common are the epochs of regions and tags, which come by [`add`](Backend::add): an
+//! invalidation of a region or a tag, inside any scope or outside all of them, holds for every scope. To forget or expire a
+//! single entry is a matter of the caller's own.
 //!
-//! Outside any scope nothing is stored and nothing found: functions compute. There is no bound and no expiry but the
+//! Outside any scope no entry is stored and none found: functions compute. There is no bound and no expiry but the
 //! end of the scope; whether an object is fresh the region judges. There are no leases, since nobody else can compute for
 //! the session. Renewals in the background, which belong to no session, are stored nowhere.
+//! In a configuration: `backend = "scoped"`, without settings.
 
+mod epochs;
 mod scope;
 
 use std::collections::HashMap;
@@ -16,6 +21,7 @@ use std::sync::Arc;
 
 use cachekit::backend::{Answer, Backend, Content, Context, Patch, Put};
 
+use self::epochs::Epochs;
 pub use self::scope::{Scope, Within};
 
 /// Keeps objects as they are, in the [`Scope`] that the caller is in; clones are one store.
@@ -33,7 +39,9 @@ pub use self::scope::{Scope, Within};
 /// # Ok::<(), cachekit::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Scoped(Arc<()>);
+pub struct Scoped(Arc<Epochs>);
+
+cachekit::backend_factory! { "scoped" => |settings| crate::config::none(settings).map(|()| Scoped::new()) }
 
 impl Scoped {
     /// A store that has nothing in any scope.
@@ -48,7 +56,7 @@ impl Scoped {
     }
 
     fn find(&self, key: &str) -> Option<Content> {
-        self.shelf(|contents| contents.get(key).cloned()).flatten()
+        self.shelf(|contents| contents.get(key).cloned()).flatten().or_else(|| self.0.find(key))
     }
 }
 
@@ -58,7 +66,7 @@ impl Backend for Scoped {
     }
 
     /// Whoever is in no scope is in a session with all others who are in none: nothing is stored there.
-    fn session(&self) -> Option<usize> {
+    fn session(&self) -> Option<u64> {
         Some(Scope::current().map_or(0, |scope| scope.id()))
     }
 
@@ -70,11 +78,13 @@ impl Backend for Scoped {
         let (key, content) = (put.key.to_owned(), put.content.clone());
         // What was there, or could not be stored, is the user's, and is dropped without the lock.
         drop(self.shelf(|contents| contents.insert(key, content)));
+        self.0.remove(put.key);
         Ok(()).into()
     }
 
     fn delete<'a>(&'a self, key: &'a str, _: Context) -> Answer<'a, ()> {
         drop(self.shelf(|contents| contents.remove(key)));
+        self.0.remove(key);
         Ok(()).into()
     }
 
@@ -82,20 +92,34 @@ impl Backend for Scoped {
         Ok(keys.iter().map(|key| self.find(key)).collect()).into()
     }
 
+    /// Bytes are an epoch, which all scopes share; an object is the scope's.
     fn add<'a>(&'a self, put: Put<'a>, _: Context) -> Answer<'a, Content> {
-        let add = |contents: &mut HashMap<String, Content>| {
-            contents.entry(put.key.to_owned()).or_insert_with(|| put.content.clone()).clone()
+        let stored = match put.content {
+            Content::Bytes(bytes) => self
+                .shelf(|contents| contents.get(put.key).cloned())
+                .flatten()
+                .unwrap_or_else(|| self.0.add(put.key, bytes)),
+            Content::Live(_) => self.0.find(put.key).unwrap_or_else(|| {
+                let add = |contents: &mut HashMap<String, Content>| {
+                    contents.entry(put.key.to_owned()).or_insert_with(|| put.content.clone()).clone()
+                };
+                self.shelf(add).unwrap_or_else(|| put.content.clone())
+            }),
         };
-        Ok(self.shelf(add).unwrap_or_else(|| put.content.clone())).into()
+        Ok(stored).into()
     }
 
     fn patch<'a>(&'a self, key: &'a str, patch: Patch, _: Context) -> Answer<'a, bool> {
         let patched = self.shelf(|contents| match contents.get_mut(key).map(|content| content.patch(patch)) {
-            Some(true) => Ok(true),
-            Some(false) => Err(contents.remove(key)),
-            None => Ok(false),
+            Some(true) => Some(Ok(())),
+            Some(false) => Some(Err(contents.remove(key))),
+            None => None,
         });
-        Ok(matches!(patched, Some(Ok(true)))).into()
+        Ok(match patched.flatten() {
+            Some(patched) => patched.is_ok(),
+            None => self.0.patch(key, patch),
+        })
+        .into()
     }
 }
 

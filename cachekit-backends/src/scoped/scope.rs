@@ -8,11 +8,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use cachekit::backend::Content;
 use pin_project_lite::pin_project;
+
+use super::epochs::Epochs;
 
 thread_local! {
     static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
@@ -36,13 +39,24 @@ thread_local! {
 #[derive(Clone, Default)]
 pub struct Scope(Arc<Shelves>);
 
-#[derive(Default)]
-struct Shelves(Mutex<HashMap<usize, Shelf>>);
+struct Shelves {
+    /// What tells the scope from all others that there ever were.
+    id: u64,
+    shelves: Mutex<HashMap<usize, Shelf>>,
+}
+
+impl Default for Shelves {
+    fn default() -> Self {
+        /// 0 is for those who are in no scope.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), shelves: Mutex::default() }
+    }
+}
 
 /// What one store keeps in a scope.
 struct Shelf {
     /// Its address is where the shelf is found, and no other store's as long as this is here.
-    _store: Arc<()>,
+    _store: Arc<Epochs>,
     contents: HashMap<String, Content>,
 }
 
@@ -107,22 +121,22 @@ impl Scope {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What tells the scope from all others that there are; never 0.
-    pub(super) fn id(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+    /// What tells the scope from all others that there ever were; never 0.
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
     }
 
     /// Looks at what a store keeps in this scope, or changes it.
     ///
     /// It does so under a lock; what is removed is handed out, to be dropped without it.
-    pub(super) fn shelf<T>(&self, store: &Arc<()>, work: impl FnOnce(&mut HashMap<String, Content>) -> T) -> T {
+    pub(super) fn shelf<T>(&self, store: &Arc<Epochs>, work: impl FnOnce(&mut HashMap<String, Content>) -> T) -> T {
         let empty = || Shelf { _store: Arc::clone(store), contents: HashMap::new() };
         let mut shelves = self.shelves();
         work(&mut shelves.entry(Arc::as_ptr(store).addr()).or_insert_with(empty).contents)
     }
 
     fn shelves(&self) -> MutexGuard<'_, HashMap<usize, Shelf>> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

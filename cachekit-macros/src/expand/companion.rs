@@ -132,7 +132,7 @@ fn key_only(model: &Model) -> TokenStream {
     let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
-    let tags = tags::call(model);
+    let (tags, tags_later) = (tags::call(model), tags::later(model));
     let new = free_name(&model.key_arguments(), ["value", "new_value", "cached_value"]);
     let (asyncness, wait) = if model.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
     let vis = vis(model);
@@ -148,7 +148,7 @@ fn key_only(model: &Model) -> TokenStream {
         }
     };
     [
-        one("get", quote!(), quote!(), quote!(::core::option::Option<#value>)),
+        one("get", quote!(), quote!(, #tags_later), quote!(::core::option::Option<#value>)),
         one("set", quote!(#new: #value), quote!(, #tags, #new), quote!(())),
         one("invalidate", quote!(), quote!(), quote!(())),
         one("expire", quote!(), quote!(), quote!(())),

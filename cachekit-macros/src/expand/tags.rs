@@ -59,6 +59,16 @@ pub(super) fn call(model: &Model) -> TokenStream {
     quote!(#companion::cachekit_tags(#(&#names),*))
 }
 
+/// Output: `|| load_user::cachekit_tags(&id, &name)`, for where the tags are not always wanted.
+pub(super) fn later(model: &Model) -> TokenStream {
+    if model.tags().is_empty() {
+        let krate = &model.krate;
+        return quote!(<#krate::__private::TagNames as ::core::default::Default>::default);
+    }
+    let tags = call(model);
+    quote!(|| #tags)
+}
+
 /// Input: tags on `db: &Db, id: u64` with `skip(db)`.
 /// Output: `.tags(|(_, id)| load_user::cachekit_tags(id))`.
 pub(super) fn of_work(model: &Model) -> Option<TokenStream> {

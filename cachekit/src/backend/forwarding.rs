@@ -36,7 +36,7 @@ impl Backend for Recorder {
         true
     }
 
-    fn session(&self) -> Option<usize> {
+    fn session(&self) -> Option<u64> {
         self.asked("session", ());
         Some(41)
     }

@@ -218,8 +218,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Which session the caller is in, for a store whose entries are a session's; as provided, all callers share them.
     ///
     /// Callers in different sessions share neither values nor computations. It is asked where the caller is: in its thread, and
-    /// when its task is polled. Two sessions with one id do not exist at a time.
-    fn session(&self) -> Option<usize> {
+    /// when its task is polled. No two sessions ever have one id, not even one after the other, since regions remember
+    /// failures by it; 0 is for those who are in none.
+    fn session(&self) -> Option<u64> {
         None
     }
 

@@ -57,7 +57,7 @@ macro_rules! operations {
             }
 
             /// See [`Backend::session`].
-            fn session(&self, next: &dyn Backend) -> Option<usize> {
+            fn session(&self, next: &dyn Backend) -> Option<u64> {
                 next.session()
             }
 
@@ -82,7 +82,7 @@ macro_rules! operations {
                 self.proxy.has_leases(&*self.next)
             }
 
-            fn session(&self) -> Option<usize> {
+            fn session(&self) -> Option<u64> {
                 self.proxy.session(&*self.next)
             }
 

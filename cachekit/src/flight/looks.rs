@@ -1,7 +1,7 @@
 //! One look-up of a key at a time: who comes before it is sent shares its result, who comes later shares the next one.
 //!
 //! A result that was asked for before a caller came may be older than an invalidation which that caller knows of, so it is
-//! not handed to that caller. A look-up that an invalidation of this process has overtaken is detached, as a flight
+//! not handed to that caller; unless it is a failure, which is no older than the caller's wait for it. A look-up that an invalidation of this process has overtaken is detached, as a flight
 //! is: what it found is not kept here.
 //! What it deliberately does not know: what is looked up, and where.
 
@@ -29,16 +29,21 @@ struct State {
     /// Callers who have joined and not left.
     callers: usize,
     /// The last result, with the number of its look-up.
-    result: Option<(u64, Shared)>,
+    result: Option<(u64, Looked)>,
 }
+
+/// What a look-up came to; a failure may be told to everybody who waits.
+pub(crate) type Looked = Result<Shared, Shared>;
 
 /// A caller who wants to know.
 pub(crate) struct Looker {
     looks: Arc<Looks>,
     key: FlightKey,
     look: Arc<Look>,
-    /// How many look-ups were sent before this caller came.
-    joined: u64,
+    /// The first look-up that was sent after this caller came.
+    next: u64,
+    /// The first that had not come back when it came.
+    awaited: u64,
 }
 
 impl Looks {
@@ -51,17 +56,17 @@ impl Looks {
         let joined = |look: &Arc<Look>| {
             let mut state = lock(&look.state);
             state.callers += 1;
-            (Arc::clone(look), state.sent)
+            (Arc::clone(look), state.sent + 1, state.sent + u64::from(!state.is_out))
         };
-        let (_, (look, joined)) = self.0.locked(key, |found| match found {
-            Some(look) => (Change::Keep, joined(look)),
-            None => {
-                let look = Arc::new(Look { state: Mutex::new(State::default()), changed: Event::new() });
-                let joined = joined(&look);
-                (Change::Insert(look), joined)
+        let (_, (look, next, awaited)) = self.0.locked(key, |found| {
+            if let Some(look) = found {
+                return (Change::Keep, joined(look));
             }
+            let look = Arc::new(Look { state: Mutex::new(State::default()), changed: Event::new() });
+            let joined = joined(&look);
+            (Change::Insert(look), joined)
         });
-        Looker { looks: Arc::clone(self), key: key.clone(), look, joined }
+        Looker { looks: Arc::clone(self), key: key.clone(), look, next, awaited }
     }
 
     /// What is found by those who look just now is not kept in this process.
@@ -71,16 +76,17 @@ impl Looks {
 }
 
 impl Looker {
-    /// The result of a look-up that was sent after this caller came, and whether this caller sent it.
-    pub(crate) async fn result<F: Future<Output = Shared>>(&self, send: impl FnOnce() -> F) -> (Shared, bool) {
+    /// The result of a look-up that was sent after this caller came, or a failure that it has waited for; and whether this
+    /// caller sent it.
+    pub(crate) async fn result<F: Future<Output = Looked>>(&self, send: impl FnOnce() -> F) -> (Shared, bool) {
         let number = loop {
             let listener = self.look.changed.listen();
             {
                 let mut state = lock(&self.look.state);
-                if let Some((number, result)) = &state.result
-                    && self.joined < *number
-                {
-                    return (Arc::clone(result), false);
+                match &state.result {
+                    Some((number, Ok(found))) if self.next <= *number => return (Arc::clone(found), false),
+                    Some((number, Err(failure))) if self.awaited <= *number => return (Arc::clone(failure), false),
+                    _ => {}
                 }
                 if !state.is_out {
                     state.is_out = true;
@@ -91,8 +97,10 @@ impl Looker {
             listener.await;
         };
         let out = Out { look: &self.look };
-        let result = send().await;
-        let _older = lock(&self.look.state).result.replace((number, Arc::clone(&result)));
+        let looked = send().await;
+        let (Ok(result) | Err(result)) = &looked;
+        let result = Arc::clone(result);
+        let _older = lock(&self.look.state).result.replace((number, looked));
         drop(out);
         (result, true)
     }

@@ -40,7 +40,7 @@ use crate::tags::Tagged;
 pub(crate) struct FlightKey {
     pub(crate) table: u32,
     /// Which session the caller is in, where the backend keeps values per session; else 0.
-    pub(crate) session: usize,
+    pub(crate) session: u64,
     pub(crate) arguments: Arguments,
 }
 
@@ -80,12 +80,19 @@ pub(crate) struct Flight {
     /// The region's epoch when the computation began; a caller who sees another does not join.
     epoch: Epoch,
     /// What the backend said of epochs before the computation began, as a number; 0 without a backend. A caller to whom it
-    /// said something else does not join.
+    /// said something else does not join; one to whom it said nothing does.
     ground: u64,
     /// What the leaders of the flight share, one after the other; it is dropped with the flight.
     baggage: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     /// Rings when the leader's deadline has come, while somebody waits; with the number of the watch.
     alarm: Mutex<Option<(u64, Alarm)>>,
+}
+
+impl Flight {
+    /// Whether a caller to whom the backend said this may join.
+    fn stands_on(&self, ground: u64) -> bool {
+        ground == 0 || self.ground == ground
+    }
 }
 
 struct State {
@@ -129,7 +136,7 @@ enum Phase {
 pub(crate) struct Arrival {
     /// The region's epoch when the caller looked for a value.
     pub(crate) epoch: Epoch,
-    /// What the backend said of epochs when the caller asked it; 0 without a backend.
+    /// What the backend said of epochs when the caller asked it; 0 without a backend, or where it did not answer.
     pub(crate) ground: u64,
     pub(crate) now: Nanos,
     pub(crate) limits: Limits,
@@ -185,7 +192,8 @@ impl Flights {
                 return (Change::Keep, Turn::Settled);
             }
             // A flight of another epoch was overtaken by an invalidation of the region.
-            let running = flight.filter(|flight| flight.epoch == caller.epoch && flight.ground == caller.ground);
+            let is_same = |flight: &Flight| flight.epoch == caller.epoch && flight.stands_on(caller.ground);
+            let running = flight.filter(|flight| is_same(flight));
             if let Some(turn) = running.and_then(|flight| self.join(key, flight, caller)) {
                 return (Change::Keep, turn);
             }

@@ -135,7 +135,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let marks = remote.near().map(|_| self.core.tags.read(names));
         let send = || async {
             let seen = remote.look_up(caller, Some(key.clone()), names.to_strings()).await;
-            Arc::new(seen) as Shared
+            let has_failed = seen.is_err();
+            let seen: Shared = Arc::new(seen);
+            if has_failed { Err(seen) } else { Ok(seen) }
         };
         let (seen, is_own) = looker.result(send).await;
         let seen: &Result<Seen, Error> = seen.downcast_ref().expect("only results of look-ups are shared");
@@ -169,7 +171,24 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !unknown.is_empty() {
             seen.tags.extend(remote.tags(caller, unknown).await?);
         }
-        Ok(self.reading(remote, key, stored, &seen, names, at))
+        Ok(self.reading(remote, key, &stored, &seen, names, at))
+    }
+
+    /// What somebody has stored since this caller looked, if that is fresh by the epochs that it saw then.
+    ///
+    /// Those who joined its flight saw the same, so none of them knows of an invalidation that the value does not.
+    pub(super) fn meanwhile(&self, remote: &Remote, before: &Reading<V>, content: Content) -> Option<Reading<V>> {
+        let mut seen = Seen {
+            content: Some(content),
+            region: before.region,
+            tags: before.tags.clone(),
+            at: nanos(remote.clock.now()),
+            unix: remote.unix_now(),
+        };
+        let stored = self.stored(&mut seen);
+        let names = before.tags.iter().map(|(name, _)| name.clone()).collect();
+        let reading = self.reading(remote, before.key.clone(), &stored, &seen, names, self.circumstances());
+        (reading.is_named && reading.verdict.is_fresh()).then_some(reading)
     }
 
     /// As [`look`](Self::look), for some of the calls at once; nothing of it is kept here.
@@ -190,7 +209,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let readings =
             places.iter().zip(keys).zip(stored.into_iter().zip(seen)).map(|((place, key), (stored, seen))| {
                 let seen = Seen { tags: tags.clone(), ..seen };
-                calls[*place].reading(remote, key, stored, &seen, Vec::new(), at)
+                calls[*place].reading(remote, key, &stored, &seen, Vec::new(), at)
             });
         Ok(readings.collect())
     }
@@ -217,14 +236,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         &self,
         remote: &Remote,
         key: String,
-        stored: Stored,
+        stored: &Stored,
         seen: &Seen,
         names: Vec<String>,
         at: Circumstances,
     ) -> Reading<V> {
         let at = Circumstances { now: at.now.max(seen.at), ..at };
         let is_named = stored.tags().all(|name| names.contains(name));
-        let (found, of_another_type) = match self.found(remote, &stored, seen, &at) {
+        let (found, of_another_type) = match self.found(remote, stored, seen, &at) {
             Ok(found) => (found, None),
             Err(error) => {
                 self.unreadable(&error);

@@ -75,7 +75,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         // The old value is not what the caller wants anybody to have.
         stored.inspect_err(|error| {
             if error.is_backend() {
-                remote.owe(vec![key])
+                remote.owe(vec![key]);
             }
         })
     }
@@ -85,16 +85,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let mut values: Vec<Option<V>> = Vec::with_capacity(calls.len());
         let mut missing = Vec::new();
         for call in calls {
-            let value = match call.remote() {
-                None => call.get_near(),
-                Some(_) => {
-                    let value = call.fresh_here();
-                    if value.is_none() {
-                        missing.push(values.len());
-                    }
-                    value
-                }
-            };
+            let value = if call.remote().is_none() { call.get_near() } else { call.fresh_here() };
+            if value.is_none() && call.remote().is_some() {
+                missing.push(values.len());
+            }
             values.push(value);
         }
         let Some(remote) = missing.first().and_then(|first| calls[*first].remote()) else { return Ok(values) };
@@ -132,7 +126,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         for (call, value) in others {
             call.set(caller, value.clone()).await?;
         }
-        many.iter().for_each(|(call, _)| call.place().remove());
+        for (call, _) in &many {
+            call.place().remove();
+        }
         let keys: Vec<String> = many.iter().map(|(call, _)| call.backend_key()).collect();
         let stored = async {
             let mut names: Vec<String> = many.iter().flat_map(|(call, _)| call.tags.to_strings()).collect();
@@ -151,10 +147,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             remote.set_many(caller, puts).await
         };
         let stored = stored.await;
-        many.iter().for_each(|(call, _)| call.place().remove());
+        for (call, _) in &many {
+            call.place().remove();
+        }
         stored.inspect_err(|error| {
             if error.is_backend() {
-                remote.owe(keys)
+                remote.owe(keys);
             }
         })
     }

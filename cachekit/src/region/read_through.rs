@@ -223,13 +223,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The value that a caller takes who was counted as waiting and is to compute now: a fresh one that has come
     /// meanwhile, or an old one where it `takes_stale`.
     fn instead_of_computing(&self, takes_stale: bool, backing: Option<&Backing<V>>) -> Option<Served<V>> {
-        let (found, verdict) = match backing.and_then(|backing| backing.reading.as_ref()) {
-            Some(reading) => (reading.found.clone()?, reading.verdict),
-            None => {
-                let found = self.near.read(&self.key.arguments, true)?;
-                let verdict = found.judge(&self.circumstances());
-                (found, verdict)
-            }
+        let (found, verdict) = if let Some(reading) = backing.and_then(|backing| backing.reading.as_ref()) {
+            (reading.found.clone()?, reading.verdict)
+        } else {
+            let found = self.near.read(&self.key.arguments, true)?;
+            let verdict = found.judge(&self.circumstances());
+            (found, verdict)
         };
         let is_fresh = verdict.is_fresh();
         (is_fresh || verdict != Verdict::Missing && takes_stale)

@@ -255,6 +255,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Served { value, source: Source::Computed, stamp }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a failure")]
     fn failed<E>(
         &self,
         lead: &mut Lead,
@@ -270,15 +271,17 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let covered = cover.is_some();
         let result = match (cover, share) {
             (Some(old), _) => {
-                lead.finish(|| match is_read {
-                    // Somebody may have invalidated it since: each looks again, and finds it where nobody has.
-                    true => Outcome::Unproven,
-                    false => Outcome::Value {
+                lead.finish(|| {
+                    if is_read {
+                        // Somebody may have invalidated it since: each looks again, and finds it where nobody has.
+                        return Outcome::Unproven;
+                    }
+                    Outcome::Value {
                         value: Arc::new(old.value.clone()),
                         source: old.source,
                         stamp: old.stamp,
                         covered: share.map(|share| share.erase(&error)),
-                    },
+                    }
                 });
                 // Who asked for a new value, or for a fresh one, is told that there is none.
                 let is_taken = old.source == Source::Fresh || self.options.takes_stale;

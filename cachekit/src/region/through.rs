@@ -23,6 +23,7 @@ use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, back_off
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
+#[expect(clippy::large_enum_variant, reason = "it is looked at once, by whoever asked")]
 pub(super) enum Claimed<V> {
     /// It computes.
     Compute(Lead, Backing<V>),
@@ -151,9 +152,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     backing.hold = Some(hold);
                     return Claimed::Compute(lead, backing);
                 }
-                Ok(Acquired::Stored(_)) => {
+                Ok(Acquired::Stored(content)) => {
                     asking.into_iter().for_each(Asking::refused);
-                    let Ok(reading) = self.look(&remote, caller, names).await else { break };
+                    let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
+                    let reading = match self.meanwhile(&remote, before, content) {
+                        Some(reading) => reading,
+                        None => match self.look(&remote, caller, names).await {
+                            Ok(reading) => reading,
+                            Err(_) => break,
+                        },
+                    };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
                         return Claimed::Again;
@@ -173,7 +181,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Ok(Acquired::Busy(left)) => {
                     asking.into_iter().for_each(Asking::refused);
                     if let Some(found) = self.servable(&backing) {
-                        return Claimed::Serve(self.served(found, Source::Stale));
+                        let is_fresh = backing.reading.as_ref().is_some_and(|reading| reading.verdict.is_fresh());
+                        let source = if is_fresh { Source::Backend } else { Source::Stale };
+                        return Claimed::Serve(self.served(found, source));
+                    }
+                    if !lead.is_attached() {
+                        // Whoever comes next has a flight of their own, and is to have the lease.
+                        lead.finish(|| Outcome::Unproven);
+                        return Claimed::Again;
                     }
                     if now >= until || why == Why::Background {
                         count(Event::Miss);

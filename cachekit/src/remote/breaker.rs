@@ -1,7 +1,8 @@
 //! Whether a backend is asked at all.
 //!
 //! Failures in a row, time-outs among them, open the breaker; then nobody asks until a probe has found that the backend
-//! works again. Reads and writes have one each, since a store may well answer the ones and refuse the others.
+//! works again. Reads, writes and removals have one each, since a store may well answer the ones and refuse the others: a
+//! replica takes no writes, and one that is full takes no more than removals.
 //! What it deliberately does not do: ask. Who is told to probe does that, in the background.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

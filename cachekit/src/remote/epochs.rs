@@ -64,11 +64,16 @@ impl Remote {
         mut keys: Vec<String>,
         tags: Vec<String>,
     ) -> Result<Vec<Seen>, Error> {
-        self.pay(caller).await?;
+        let paid = self.pay(caller).await;
         let (at, unix) = (nanos(self.clock.now()), self.unix_now());
         let entries = keys.len();
         keys.push(self.names.region_epoch());
         keys.extend(tags.iter().map(|tag| self.names.tag_epoch(tag)));
+        if let Err(error) = paid
+            && self.owed.concerns(&keys)
+        {
+            return Err(error);
+        }
         let mut contents = self
             .ask(Kind::Read, caller, |backend, context| async move {
                 let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -158,7 +163,7 @@ impl Remote {
     pub(crate) async fn delete(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
         let owed = keys.clone();
         let deleted = self
-            .ask(Kind::Write, caller, |backend, context| async move {
+            .ask(Kind::Removal, caller, |backend, context| async move {
                 match &keys[..] {
                     [key] => backend.delete(key, context).await,
                     keys => {
@@ -199,13 +204,13 @@ impl Remote {
         patched.map(drop).inspect_err(|_| self.owe(vec![owed]))
     }
 
-    /// Remembers that these were to be invalidated: this process serves nothing of the backend before that is done.
+    /// Remembers that these were to be invalidated: this process serves nothing that depends on them before that is done.
     pub(crate) fn owe(&self, keys: Vec<String>) {
         self.owed.add(keys, || self.names.region_epoch());
     }
 
     /// Makes up for invalidations that have failed.
-    async fn pay(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
+    pub(super) async fn pay(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
         let due = self.owed.due();
         if !due.is_empty() {
             self.delete(caller, due.iter().map(|(key, _)| key.clone()).collect()).await?;
@@ -285,6 +290,12 @@ impl Owed {
             return Vec::new();
         }
         self.debts().keys.iter().map(|(key, failure)| (key.clone(), *failure)).collect()
+    }
+
+    /// Whether one of these is among them.
+    fn concerns(&self, keys: &[String]) -> bool {
+        let debts = self.debts();
+        keys.iter().any(|key| debts.keys.contains_key(key))
     }
 
     fn paid(&self, paid: &[(String, u64)]) {

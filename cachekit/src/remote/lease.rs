@@ -18,6 +18,7 @@ pub(crate) struct Hold {
 
 struct State {
     stage: Stage,
+    /// Whether it was granted, or may have been, and has not ended.
     is_held: bool,
     /// Until when it is renewed.
     until: Nanos,
@@ -49,7 +50,9 @@ pub(crate) struct Asking<'h>(&'h Hold);
 impl Asking<'_> {
     /// It was not granted.
     pub(crate) fn refused(self) {
-        self.0.state().stage = Stage::Unasked;
+        let mut state = self.0.state();
+        (state.stage, state.is_held) = (Stage::Unasked, false);
+        drop(state);
         std::mem::forget(self);
     }
 }
@@ -81,6 +84,8 @@ impl Hold {
         match state.stage {
             Stage::Unasked => {
                 state.stage = Stage::Asking;
+                // It may be granted even where nobody hears the answer.
+                state.is_held = true;
                 Turn::Ask(Asking(self))
             }
             Stage::Asking => Turn::Wait,
@@ -146,7 +151,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !state.is_held || !self.remote.is_writable() {
+        if !state.is_held || !self.remote.is_removable() {
             return;
         }
         let (key, token) = (std::mem::take(&mut self.key), self.lease.token);

@@ -45,12 +45,13 @@ pub(crate) struct Remote {
     names: Names,
     reads: State,
     writes: State,
+    removals: State,
     /// Whether values were kept in this process because the backend failed.
     has_stood_in: AtomicBool,
     owed: Owed,
     lengthened: Lengthened,
     /// When probes are due.
-    alarms: Mutex<[Option<Alarm>; 2]>,
+    alarms: Mutex<[Option<Alarm>; 3]>,
 }
 
 /// How the caller waits.
@@ -65,6 +66,8 @@ pub(crate) enum Caller {
 enum Kind {
     Read,
     Write,
+    /// What a store that is full still does.
+    Removal,
 }
 
 impl Remote {
@@ -83,6 +86,7 @@ impl Remote {
             names: Names::new(region, settings),
             reads: State::default(),
             writes: State::default(),
+            removals: State::default(),
             has_stood_in: AtomicBool::new(false),
             owed: Owed::default(),
             lengthened: Lengthened::default(),
@@ -96,7 +100,7 @@ impl Remote {
     }
 
     /// Which session the caller is in; 0 where there are none.
-    pub(crate) fn session(&self) -> usize {
+    pub(crate) fn session(&self) -> u64 {
         self.backend.session().unwrap_or(0)
     }
 
@@ -120,9 +124,9 @@ impl Remote {
         !self.reads.is_open(self.settings.breaker.failures)
     }
 
-    /// Whether writing is worth a try.
-    pub(crate) fn is_writable(&self) -> bool {
-        !self.writes.is_open(self.settings.breaker.failures)
+    /// Whether removing is worth a try.
+    pub(crate) fn is_removable(&self) -> bool {
+        !self.removals.is_open(self.settings.breaker.failures)
     }
 
     /// Keeps a value in this process for now, by `store`; it goes when the backend works again.
@@ -130,7 +134,7 @@ impl Remote {
         self.has_stood_in.store(true, Ordering::SeqCst);
         let is_stored = store();
         // Recovery may have come just before.
-        if !self.reads.is_failing() && !self.writes.is_failing() {
+        if [&self.reads, &self.writes, &self.removals].into_iter().all(|state| !state.is_failing()) {
             self.drop_stand_ins();
         }
         is_stored
@@ -207,7 +211,7 @@ impl Remote {
     pub(crate) async fn abandon(self: &Arc<Self>, caller: Caller, hold: &Hold) {
         hold.end();
         let (key, token) = (hold.key().to_owned(), hold.lease().token);
-        let abandoned = self.ask(Kind::Write, caller, move |backend, context| async move {
+        let abandoned = self.ask(Kind::Removal, caller, move |backend, context| async move {
             backend.abandon(&key, token, context).await
         });
         drop(abandoned.await);
@@ -231,10 +235,7 @@ impl Remote {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let (state, limit) = match kind {
-            Kind::Read => (&self.reads, self.settings.read_timeout),
-            Kind::Write => (&self.writes, self.settings.write_timeout),
-        };
+        let (state, limit) = (self.state(kind), self.limit(kind));
         if state.is_open(self.settings.breaker.failures) {
             return Err(Error::backend(format_args!(
                 "it has failed {} times in a row, and is tried again in the background",
@@ -250,6 +251,21 @@ impl Remote {
             }
         }
         result
+    }
+
+    fn state(&self, kind: Kind) -> &State {
+        match kind {
+            Kind::Read => &self.reads,
+            Kind::Write => &self.writes,
+            Kind::Removal => &self.removals,
+        }
+    }
+
+    fn limit(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Read => self.settings.read_timeout,
+            Kind::Write | Kind::Removal => self.settings.write_timeout,
+        }
     }
 
     /// Asks the backend; an answer that does not come in time is an error.

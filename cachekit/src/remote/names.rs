@@ -20,19 +20,19 @@ impl Names {
     }
 
     pub(super) fn region_epoch(&self) -> String {
-        self.mangled(format!("{}%epoch", self.stem))
+        self.mangled(&format!("{}%epoch", self.stem))
     }
 
     pub(super) fn tag_epoch(&self, tag: &str) -> String {
-        self.mangled(format!("{}%tag:{tag}", self.stem))
+        self.mangled(&format!("{}%tag:{tag}", self.stem))
     }
 
     /// What a probe writes.
     pub(super) fn probe(&self) -> String {
-        self.mangled(format!("{}%probe", self.stem))
+        self.mangled(&format!("{}%probe", self.stem))
     }
 
-    fn mangled(&self, text: String) -> String {
-        self.mangler.as_ref().map_or_else(|| text.clone(), |mangler| mangler(&text))
+    fn mangled(&self, text: &str) -> String {
+        self.mangler.as_ref().map_or_else(|| text.to_owned(), |mangler| mangler(text))
     }
 }

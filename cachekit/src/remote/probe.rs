@@ -16,13 +16,13 @@ impl Remote {
         blocking::unblock(move || {
             let Some(remote) = remote.upgrade() else { return };
             let works = block_on(remote.works(kind));
-            let state = match kind {
-                Kind::Read => &remote.reads,
-                Kind::Write => &remote.writes,
-            };
-            match state.probed(works) {
+            match remote.state(kind).probed(works) {
                 Change::None => {}
-                Change::Recovered => remote.recovered(),
+                Change::Recovered => {
+                    remote.recovered();
+                    // Other processes serve it until then. What fails again is owed still.
+                    drop(block_on(remote.pay(Caller::Thread)));
+                }
                 Change::Probe => remote.probe_later(kind),
             }
         })
@@ -30,21 +30,28 @@ impl Remote {
     }
 
     async fn works(self: &Arc<Self>, kind: Kind) -> bool {
+        let limit = self.limit(kind);
         let probed = match kind {
             Kind::Read => {
-                let limit = self.settings.read_timeout;
                 let read =
                     self.limited(limit, Caller::Thread, |backend, context| async move { backend.ping(context).await });
                 read.await
             }
             Kind::Write => {
-                let (limit, key) = (self.settings.write_timeout, self.names.probe());
+                let key = self.names.probe();
                 let written = self.limited(limit, Caller::Thread, |backend, context| async move {
                     let content = Content::Bytes(Vec::new());
                     let keep = Some(Duration::from_secs(1));
                     backend.set(Put { key: &key, content: &content, keep }, context).await
                 });
                 written.await
+            }
+            Kind::Removal => {
+                let key = self.names.probe();
+                let removed = self.limited(limit, Caller::Thread, |backend, context| async move {
+                    backend.delete(&key, context).await
+                });
+                removed.await
             }
         };
         probed.inspect_err(|error| self.tell(error)).is_ok()

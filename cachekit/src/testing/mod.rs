@@ -1,4 +1,5 @@
-//! For tests of code that is cached: a clock moved by hand, and switches for regions.
+//! For tests of code that is cached: a clock moved by hand, and switches for regions; and for authors of backends, the suite
+//! that every backend passes, and a backend that misbehaves.
 //!
 //! Behind the feature `testing`: `cachekit = { version = "…", features = ["testing"] }` in `[dev-dependencies]`.
 //! A region is the whole process's, and tests run side by side: those that change its clock, switch it off or clear it
@@ -27,10 +28,12 @@
 //! # Ok::<(), cachekit::Error>(())
 //! ```
 
+mod chaos;
 mod clock;
 mod cluster;
 mod conformance;
 
+pub use self::chaos::{Chaos, Havoc};
 pub use self::clock::ManualClock;
 pub use self::cluster::Cluster;
 pub use self::conformance::{Conformance, conformance};

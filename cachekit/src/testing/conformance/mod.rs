@@ -112,8 +112,8 @@ impl Conformance {
         self
     }
 
-    /// The store keeps nothing at all. Default: what is stored is found, though [rule 4](crate::backend) does not ask for it,
-    /// since otherwise there is little to see.
+    /// The store keeps nothing, but perhaps what is [added](Backend::add). Default: what is stored is found, though
+    /// [rule 4](crate::backend) does not ask for it, since otherwise there is little to see.
     pub fn keeps_nothing(mut self) -> Self {
         self.keeps_nothing = true;
         self
