@@ -1,48 +1,36 @@
-//! A backend that fails now and then: before it has done what it was asked for, or after that.
+//! A backend that fails now and then when something is changed in it: before it has done that, or after.
+//!
+//! Reading does not fail: callers whose reading has failed share a computation, whatever another process has invalidated
+//! since it began, because an outage is not to become a herd.
 
-use std::sync::Mutex;
-
+use cachekit::Proxy;
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Patch, Put, Token};
-use cachekit::{Error, Proxy};
-
-/// Of so many operations one fails, on average.
-const RARELY: u8 = 25;
+use cachekit::testing::Chaos;
 
 #[derive(Debug)]
-pub(crate) struct Faults {
-    random: Mutex<fastrand::Rng>,
-}
+pub(crate) struct Faults(Chaos);
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { random: Mutex::new(fastrand::Rng::with_seed(seed)) }
-    }
-
-    fn disturb<'a, T: Send + 'a>(&'a self, ask: impl FnOnce() -> Answer<'a, T> + Send + 'a) -> Answer<'a, T> {
-        let drawn = self.random.lock().unwrap().u8(..2 * RARELY);
-        match drawn {
-            0 => Err(Error::backend("it was not asked")).into(),
-            1 => Answer::later(async move { ask().await.and_then(|_| Err(Error::backend("its answer was lost"))) }),
-            _ => ask(),
-        }
+        Self(Chaos::new(seed).errors(0.02).lost_answers(0.02))
     }
 }
 
 impl Proxy for Faults {
     fn set<'a>(&'a self, next: &'a dyn Backend, put: Put<'a>, context: Context) -> Answer<'a, ()> {
-        self.disturb(move || next.set(put, context))
+        self.0.set(next, put, context)
     }
 
     fn delete<'a>(&'a self, next: &'a dyn Backend, key: &'a str, context: Context) -> Answer<'a, ()> {
-        self.disturb(move || next.delete(key, context))
+        self.0.delete(next, key, context)
     }
 
     fn add<'a>(&'a self, next: &'a dyn Backend, put: Put<'a>, context: Context) -> Answer<'a, Content> {
-        self.disturb(move || next.add(put, context))
+        self.0.add(next, put, context)
     }
 
     fn patch<'a>(&'a self, next: &'a dyn Backend, key: &'a str, patch: Patch, context: Context) -> Answer<'a, bool> {
-        self.disturb(move || next.patch(key, patch, context))
+        self.0.patch(next, key, patch, context)
     }
 
     fn acquire<'a>(
@@ -53,18 +41,18 @@ impl Proxy for Faults {
         claim: Claim<'a>,
         context: Context,
     ) -> Answer<'a, Acquired> {
-        self.disturb(move || next.acquire(key, lease, claim, context))
+        self.0.acquire(next, key, lease, claim, context)
     }
 
     fn commit<'a>(&'a self, next: &'a dyn Backend, put: Put<'a>, token: Token, context: Context) -> Answer<'a, bool> {
-        self.disturb(move || next.commit(put, token, context))
+        self.0.commit(next, put, token, context)
     }
 
     fn renew<'a>(&'a self, next: &'a dyn Backend, key: &'a str, lease: Lease, context: Context) -> Answer<'a, bool> {
-        self.disturb(move || next.renew(key, lease, context))
+        self.0.renew(next, key, lease, context)
     }
 
     fn abandon<'a>(&'a self, next: &'a dyn Backend, key: &'a str, token: Token, context: Context) -> Answer<'a, ()> {
-        self.disturb(move || next.abandon(key, token, context))
+        self.0.abandon(next, key, token, context)
     }
 }

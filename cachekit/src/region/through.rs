@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backing::Backing;
+use super::backing::{Backing, Reading};
 use super::call::Call;
 use super::settle::Why;
 use super::stats::Event;
 use super::step::Step;
 use super::work::Work;
-use crate::backend::Acquired;
+use crate::backend::{Acquired, Content};
 use crate::clock::{nanos, sleep_until};
 use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
@@ -154,14 +154,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 }
                 Ok(Acquired::Stored(content)) => {
                     asking.into_iter().for_each(Asking::refused);
-                    let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
-                    let reading = match self.meanwhile(&remote, before, content) {
-                        Some(reading) => reading,
-                        None => match self.look(&remote, caller, names).await {
-                            Ok(reading) => reading,
-                            Err(_) => break,
-                        },
-                    };
+                    let Some(reading) = self.look_again(caller, &backing, content, names).await else { break };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
                         return Claimed::Again;
@@ -209,6 +202,22 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         count(Event::Miss);
         backing.reading = None;
         Claimed::Compute(lead, backing)
+    }
+
+    /// What somebody has stored since this caller looked; `None` where the backend fails.
+    async fn look_again(
+        &self,
+        caller: Caller,
+        backing: &Backing<V>,
+        content: Content,
+        names: &TagNames,
+    ) -> Option<Reading<V>> {
+        let remote = &backing.remote;
+        let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
+        match self.meanwhile(remote, before, content) {
+            Some(reading) => Some(reading),
+            None => self.look(remote, caller, names).await.ok(),
+        }
     }
 
     /// An old value that may be served while somebody in another process renews it.
