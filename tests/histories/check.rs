@@ -86,16 +86,18 @@ fn made(events: &[Event]) -> HashMap<Value, Made<'_>> {
 /// A scope, and whether it is about soft invalidations.
 type Place = (Scope, bool);
 
-/// Invalidations by what they are about and whose they are, in the order of their ends; each with the one of those up to it
-/// that began last.
+/// When an invalidation returned, and of all that had returned by then the one that began last.
+type End<'e> = (Nanos, &'e Event);
+
+/// Invalidations by what they are about and whose they are, in the order of their ends.
 struct Forgotten<'e> {
     whose: Whose,
-    places: HashMap<(Option<u8>, Place), Vec<(Nanos, &'e Event)>>,
+    ends: HashMap<(Option<u8>, Place), Vec<End<'e>>>,
 }
 
 impl<'e> Forgotten<'e> {
     fn new(events: &'e [Event], whose: Whose) -> Self {
-        let mut forgotten = Self { whose, places: HashMap::new() };
+        let mut forgotten = Self { whose, ends: HashMap::new() };
         let mut by_end: Vec<&Event> = events.iter().collect();
         by_end.sort_by_key(|event| event.to);
         for event in by_end {
@@ -104,7 +106,7 @@ impl<'e> Forgotten<'e> {
                 What::Set { key, is_certain: true, .. } => (Scope::Key(key), false),
                 _ => continue,
             };
-            let ends = forgotten.places.entry((forgotten.node(event), place)).or_default();
+            let ends = forgotten.ends.entry((forgotten.node(event), place)).or_default();
             let latest = ends.last().map_or(event, |(_, latest)| if latest.from > event.from { latest } else { event });
             ends.push((event.to, latest));
         }
@@ -117,7 +119,7 @@ impl<'e> Forgotten<'e> {
 
     /// Of the invalidations that had returned when the read began, the one that began last.
     fn latest_before(&self, read: &Event, place: Place) -> Option<&'e Event> {
-        let ends = self.places.get(&(self.node(read), place))?;
+        let ends = self.ends.get(&(self.node(read), place))?;
         let over = ends.partition_point(|(to, _)| *to < read.from);
         over.checked_sub(1).map(|last| ends[last].1)
     }

@@ -6,6 +6,7 @@
 
 mod check;
 mod event;
+mod faults;
 mod in_process;
 mod maker;
 mod nodes;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use cachekit::{Invalidation, RegionBuilder};
+use cachekit::{Breaker, Invalidation, RegionBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Summary, Violation, Whose, check};
 use crate::event::{Event, Nanos, Tags};
+use crate::faults::Faults;
 use crate::maker::Maker;
 use crate::nodes::{ARGUMENTS, Act, NODES, Node};
 
@@ -28,12 +29,14 @@ pub(crate) enum Kind {
     Impatient,
     /// Values are kept in the nodes, too.
     Near,
+    /// Writing to the backend fails now and then, and nothing stands in for it.
+    Failing,
     /// Every node computes for itself.
     WithoutLeases,
 }
 
 impl Kind {
-    pub(crate) fn settings(self, region: RegionBuilder) -> RegionBuilder {
+    pub(crate) fn settings(self, seed: u64, region: RegionBuilder) -> RegionBuilder {
         let millis = Duration::from_millis;
         // A machine that has much to do is no failure.
         let region = region.read_timeout(millis(20_000)).write_timeout(millis(20_000));
@@ -42,6 +45,11 @@ impl Kind {
             Self::Renewing => region.ttl(millis(4)).stale_while_revalidate(millis(20)).refresh_ahead(0.5),
             Self::Impatient => region.wait_timeout(millis(1)).deadline(millis(2)).max_disowned(usize::MAX),
             Self::Near => region.near(millis(20)),
+            Self::Failing => {
+                let breaker = Breaker::new().failures(u32::MAX).near(Duration::ZERO);
+                // A lease that was granted unheard is in everybody's way until it lapses.
+                region.breaker(breaker).lease(millis(100)).wrap(Faults::new(seed))
+            }
             Self::WithoutLeases => region.lock(false),
         }
     }
@@ -67,7 +75,7 @@ pub(crate) fn run(number: u8, plan: Plan) -> Vec<Arc<Maker>> {
     let maker = |caller| Arc::new(Maker::new(number, caller, plan.seed, plan.hold));
     let makers: Vec<_> = (0..CALLERS).map(maker).collect();
     let each = OPERATIONS / NODES.len() / makers.len();
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         thread::scope(|scope| {
             for maker in &makers {
                 scope.spawn(move || (0..each).for_each(|_| drop((node.act)(next(maker), maker))));

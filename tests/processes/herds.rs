@@ -28,8 +28,12 @@ fn folder() -> TempDir {
 /// Starts processes, and has them begin together.
 fn begin(orders: &Order, processes: usize) -> Vec<Process> {
     let mut started: Vec<_> = (0..processes).map(|_| orders.start()).collect();
-    started.iter_mut().for_each(|process| assert_eq!(process.hear(), "ready"));
-    started.iter_mut().for_each(|process| process.tell("begin"));
+    for process in &mut started {
+        assert_eq!(process.hear(), "ready");
+    }
+    for process in &mut started {
+        process.tell("begin");
+    }
     started
 }
 
@@ -37,6 +41,13 @@ fn begin(orders: &Order, processes: usize) -> Vec<Process> {
 fn values(process: &mut Process, callers: usize) -> Vec<u32> {
     let told = std::iter::repeat_with(|| process.hear()).filter(|line| line != ALL_WAIT);
     told.take(callers).map(|value| value.parse().unwrap()).collect()
+}
+
+/// Returns when of the callers of each process all but one wait for that one.
+fn all_wait(processes: &mut [Process]) {
+    for process in processes {
+        assert_eq!(process.hear(), ALL_WAIT);
+    }
 }
 
 /// The process that computes, once one does; and only one.
@@ -57,7 +68,7 @@ fn all_end(processes: Vec<Process>) {
 fn one_computes_a_cold_key(place: Place, callers: usize, as_tasks: bool) {
     let order = Order { place, callers, as_tasks };
     let mut processes = begin(&order, PROCESSES);
-    processes.iter_mut().for_each(|process| assert_eq!(process.hear(), ALL_WAIT));
+    all_wait(&mut processes);
     let computations = &order.place.computations;
     let computing = who_computes(computations);
     computations.release();
@@ -100,7 +111,7 @@ impl Clock for Past {
     }
 
     fn unix_time(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - self.ago
+        (SystemTime::now() - self.ago).duration_since(UNIX_EPOCH).unwrap()
     }
 }
 
@@ -160,7 +171,7 @@ fn another_takes_over(place: Place) -> Duration {
     assert_eq!(who_computes(&computations), killed[0].id());
     order.callers = callers;
     let mut processes = begin(&order, PROCESSES - 1);
-    processes.iter_mut().for_each(|process| assert_eq!(process.hear(), ALL_WAIT));
+    all_wait(&mut processes);
     assert_eq!(computations.processes().len(), 1);
     killed.remove(0).kill();
     let begun = Instant::now();

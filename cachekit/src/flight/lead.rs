@@ -94,6 +94,15 @@ impl Lead {
         Arc::clone(shared).downcast().ok()
     }
 
+    /// Whoever leads next makes baggage of its own; false where others share this one, and nothing changes.
+    pub(crate) fn drop_baggage<T: Any + Send + Sync>(&self, shared: &Arc<T>) -> bool {
+        let mut baggage = lock(&self.flight.baggage);
+        // One is the flight's, and one this leader's.
+        let is_shared = Arc::strong_count(shared) > 2;
+        let _dropped = if is_shared { None } else { baggage.take() };
+        !is_shared
+    }
+
     /// The leader is about to ask the backend for something that it may hand on: who joins from here on is not told.
     pub(crate) fn ask(&mut self) {
         let mut state = lock(&self.flight.state);
@@ -257,7 +266,8 @@ impl Lead {
         }
     }
 
-    fn is_aside(&self) -> bool {
+    /// Whether somebody else leads by now, or did all the time.
+    pub(crate) fn is_aside(&self) -> bool {
         lock(&self.flight.state).leader != self.number
     }
 }

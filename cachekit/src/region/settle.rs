@@ -143,7 +143,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         };
         if let Some(hold) = backing.hold.as_ref().filter(|_| !matches!(kept, Some(Kept::Stored | Kept::Overtaken))) {
             // Whoever comes next need not wait for it.
-            backing.remote.abandon(caller, hold).await;
+            if lead.drop_baggage(hold) {
+                backing.remote.abandon(caller, hold).await;
+            }
         }
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
@@ -245,7 +247,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             None => lead.note(|| _failure = self.core.failures.forget(&self.key)),
         }
         lead.finish(|| match kept {
-            Some(Kept::Overtaken) => Outcome::Unproven,
+            Some(Kept::Overtaken | Kept::Unproven) => Outcome::Unproven,
             _ => Outcome::Value { value: Arc::new(value.clone()), source: Source::Coalesced, stamp, covered: None },
         });
         self.core.counters.count(Event::Creation);

@@ -7,19 +7,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backing::Backing;
+use super::backing::{Backing, Reading};
 use super::call::Call;
 use super::settle::Why;
 use super::stats::Event;
 use super::step::Step;
 use super::work::Work;
-use crate::backend::Acquired;
+use crate::backend::{Acquired, Content};
 use crate::clock::{nanos, sleep_until};
 use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
-use crate::remote::{Caller, Hold, OnBackendError, Remote, back_off};
+use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, back_off};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
@@ -44,6 +44,8 @@ pub(super) enum Kept {
     Passed,
     /// Something has overtaken it: only its own caller gets it.
     Overtaken,
+    /// The backend has failed, so something may have: only its own caller gets it.
+    Unproven,
 }
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
@@ -119,21 +121,26 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             // Nobody who comes from here on is told what this request finds.
             lead.ask();
             let seen = backing.reading.as_ref().filter(|_| why != Why::Refresh).map(|reading| reading.head.clone());
-            let acquired = if hold.asks() {
-                remote.acquire(caller, &hold, seen).await
-            } else {
-                match remote.renew(caller, hold.key(), hold.lease()).await {
+            let (acquired, asking) = match hold.turn() {
+                Turn::Ask(asking) => (remote.acquire(caller, &hold, seen).await, Some(asking)),
+                Turn::Renew => match remote.renew(caller, hold.key(), hold.lease()).await {
                     // Something has overtaken those who compute with it.
                     Ok(false) => {
                         lead.overtaken();
                         return Claimed::Again;
                     }
-                    stands => stands.map(|_| Acquired::Granted),
+                    stands => (stands.map(|_| Acquired::Granted), None),
+                },
+                Turn::Wait if lead.is_aside() => {
+                    count(Event::Miss);
+                    return Claimed::Alone;
                 }
+                Turn::Wait => (Ok(Acquired::Busy(Duration::ZERO)), None),
             };
             let now = self.core.now();
             match acquired {
                 Ok(Acquired::Granted) => {
+                    drop(asking);
                     hold.keep(at.timing.deadline());
                     lead.hold(now, at.timing.deadline());
                     // Epochs may have moved while this one waited.
@@ -146,15 +153,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     return Claimed::Compute(lead, backing);
                 }
                 Ok(Acquired::Stored(content)) => {
-                    hold.refused();
-                    let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
-                    let reading = match self.meanwhile(&remote, before, content) {
-                        Some(reading) => reading,
-                        None => match self.look(&remote, caller, names).await {
-                            Ok(reading) => reading,
-                            Err(_) => break,
-                        },
-                    };
+                    asking.into_iter().for_each(Asking::refused);
+                    let Some(reading) = self.look_again(caller, &backing, content, names).await else { break };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
                         return Claimed::Again;
@@ -172,7 +172,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     backing.reading = Some(reading);
                 }
                 Ok(Acquired::Busy(left)) => {
-                    hold.refused();
+                    asking.into_iter().for_each(Asking::refused);
                     if let Some(found) = self.servable(&backing) {
                         let is_fresh = backing.reading.as_ref().is_some_and(|reading| reading.verdict.is_fresh());
                         let source = if is_fresh { Source::Backend } else { Source::Stale };
@@ -202,6 +202,22 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         count(Event::Miss);
         backing.reading = None;
         Claimed::Compute(lead, backing)
+    }
+
+    /// What somebody has stored since this caller looked; `None` where the backend fails.
+    async fn look_again(
+        &self,
+        caller: Caller,
+        backing: &Backing<V>,
+        content: Content,
+        names: &TagNames,
+    ) -> Option<Reading<V>> {
+        let remote = &backing.remote;
+        let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
+        match self.meanwhile(remote, before, content) {
+            Some(reading) => Some(reading),
+            None => self.look(remote, caller, names).await.ok(),
+        }
     }
 
     /// An old value that may be served while somebody in another process renews it.
@@ -297,7 +313,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Kept::Stored
             }
             Ok(false) => Kept::Overtaken,
-            Err(_) => self.stand_in(remote, lead, value, made),
+            Err(_) => match self.stand_in(remote, lead, value, made) {
+                Kept::Passed if backing.hold.is_some() => Kept::Unproven,
+                kept => kept,
+            },
         })
     }
 
@@ -336,8 +355,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         lead.ask();
         match &backing.hold {
             Some(hold) => match backing.remote.renew(caller, hold.key(), hold.lease()).await {
+                Ok(true) => Kept::Passed,
                 Ok(false) => Kept::Overtaken,
-                Ok(true) | Err(_) => Kept::Passed,
+                Err(_) => Kept::Unproven,
             },
             None if backing.remote.has_leases() => Kept::Overtaken,
             None => Kept::Passed,

@@ -17,8 +17,7 @@ pub(crate) struct Hold {
 }
 
 struct State {
-    /// Whether somebody has asked for it who was not refused.
-    is_asked: bool,
+    stage: Stage,
     /// Whether it was granted, or may have been, and has not ended.
     is_held: bool,
     /// Until when it is renewed.
@@ -26,10 +25,48 @@ struct State {
     alarm: Option<Alarm>,
 }
 
+enum Stage {
+    Unasked,
+    /// Somebody asks for it.
+    Asking,
+    /// It was granted, or may have been.
+    Asked,
+}
+
+/// What somebody does who wants the lease.
+pub(crate) enum Turn<'h> {
+    /// Ask for it.
+    Ask(Asking<'h>),
+    /// Have it renewed: it was granted, or may have been. Who computes with a lease that was lost may still store when it is
+    /// granted once more, so it never is.
+    Renew,
+    /// Somebody else asks for it just now.
+    Wait,
+}
+
+/// Somebody who asks for a lease; dropped, it may have been granted.
+pub(crate) struct Asking<'h>(&'h Hold);
+
+impl Asking<'_> {
+    /// It was not granted.
+    pub(crate) fn refused(self) {
+        let mut state = self.0.state();
+        (state.stage, state.is_held) = (Stage::Unasked, false);
+        drop(state);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.state().stage = Stage::Asked;
+    }
+}
+
 impl Hold {
     pub(crate) fn new(remote: &Arc<Remote>, key: String) -> Self {
         let lease = Lease { token: Token(unique()), length: remote.settings.lease };
-        let state = Mutex::new(State { is_asked: false, is_held: false, until: 0, alarm: None });
+        let state = Mutex::new(State { stage: Stage::Unasked, is_held: false, until: 0, alarm: None });
         Self { remote: Arc::clone(remote), key, lease, state }
     }
 
@@ -41,21 +78,19 @@ impl Hold {
         self.lease
     }
 
-    /// Whether the caller is to ask for the lease; else it has been granted, or may have been, and the caller has it renewed.
-    ///
-    /// Who computes with a lease that was lost may still store when it is granted once more: it never is.
-    pub(crate) fn asks(&self) -> bool {
+    /// What the caller does to have the lease.
+    pub(crate) fn turn(&self) -> Turn<'_> {
         let mut state = self.state();
-        let asks = !std::mem::replace(&mut state.is_asked, true);
-        // It may be granted even where nobody hears the answer.
-        state.is_held |= asks;
-        asks
-    }
-
-    /// Who has asked for it was refused.
-    pub(crate) fn refused(&self) {
-        let mut state = self.state();
-        (state.is_asked, state.is_held) = (false, false);
+        match state.stage {
+            Stage::Unasked => {
+                state.stage = Stage::Asking;
+                // It may be granted even where nobody hears the answer.
+                state.is_held = true;
+                Turn::Ask(Asking(self))
+            }
+            Stage::Asking => Turn::Wait,
+            Stage::Asked => Turn::Renew,
+        }
     }
 
     /// The lease was granted, or may have been: it is renewed from now on, until the computation may be disowned.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use self::breaker::{Change, State};
 pub(crate) use self::epochs::Seen;
 use self::epochs::{Lengthened, Owed};
-pub(crate) use self::lease::{Hold, back_off};
+pub(crate) use self::lease::{Asking, Hold, Turn, back_off};
 use self::names::Names;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};
