@@ -21,3 +21,8 @@ pub mod redis;
 #[cfg(feature = "scoped")]
 #[cfg_attr(docsrs, doc(cfg(feature = "scoped")))]
 pub mod scoped;
+
+/// The page about backends, for its examples to be run.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../docs/backends.md")]
+mod documentation {}

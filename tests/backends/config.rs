@@ -1,11 +1,16 @@
 //! The backends of `cachekit-backends`, chosen by a configuration alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use cachekit::{Config, Error, Region, cache_on_arguments, configure, reconfigure, regions};
-use cachekit_backends as _;
+use cachekit::{Config, Error, Invalidation, Key, Region, cache_on_arguments, configure, reconfigure, regions};
+use cachekit_backends::redis::Redis;
 use cachekit_backends::scoped::Scope;
 use cachekit_test_servers::RedisServer;
+
+/// On a busy machine a server may take its time.
+const LONG: Duration = Duration::from_secs(20);
+const PATIENT: &str = "read_timeout = '20s'\nwrite_timeout = '20s'\n";
 
 fn toml(text: &str) -> Config {
     toml::from_str(text).expect("the text is TOML")
@@ -31,7 +36,7 @@ fn a_region_moves_to_each_backend_by_its_configuration_alone() {
 
     let (server, folder) = (RedisServer::start(), tempfile::tempdir().unwrap());
     let path = folder.path().join("made when it is needed");
-    let move_to = |settings: &str| reconfigure(toml(&format!("[regions.moving]\n{settings}"))).unwrap();
+    let move_to = |settings: &str| reconfigure(toml(&format!("[regions.moving]\n{PATIENT}{settings}"))).unwrap();
     let runs_of_two_calls = || {
         let before = RUNS.load(Ordering::SeqCst);
         assert_eq!((square(7), square(7)), (49, 49));
@@ -166,7 +171,8 @@ fn who_asks_stands_in_the_address_or_apart_from_it() {
     .into_iter()
     .enumerate()
     {
-        let text = format!("[regions.logins]\nbackend = 'redis'\n[regions.logins.redis]\nurl = '{url}'\n{settings}");
+        let text =
+            format!("[regions.logins]\n{PATIENT}backend = 'redis'\n[regions.logins.redis]\nurl = '{url}'\n{settings}");
         let config = toml(&text);
         assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
         reconfigure(config).unwrap();
@@ -183,4 +189,38 @@ fn who_asks_stands_in_the_address_or_apart_from_it() {
     .unwrap();
     let error = LOGINS.set("k", &1_usize).unwrap_err();
     assert!(error.is_refused() && !error.to_string().contains("hunter"), "{error}");
+}
+
+#[test]
+fn the_rights_that_the_documentation_names_are_enough_and_no_more_than_that() {
+    let server = RedisServer::start();
+    let text = include_str!("../../docs/backends.md");
+    let rights = text.lines().find(|line| line.starts_with("ACL SETUSER ")).unwrap();
+    assert_eq!(server.command(&rights.split(' ').collect::<Vec<_>>()), "+OK\r\n");
+    let url = format!("redis://myapp:secret@127.0.0.1:{}/1", server.port());
+    let region = |prefix: &str| {
+        let redis = Redis::connect(&url).unwrap();
+        let region = Region::builder("users").backend(redis).key_prefix(prefix).read_timeout(LONG).write_timeout(LONG);
+        region.ttl(Duration::from_secs(60)).build().unwrap()
+    };
+    let users = region("myapp:");
+    for name in ["k", "{tagged} k", "{} k", "}{", "", "%epoch"] {
+        let key = || Key::from(name).tagged(["a tag", "{}", ""]);
+        assert_eq!(users.get_or_create(key(), || 5), 5);
+        assert_eq!(users.get_or_create(key(), || 6), 5, "{name}");
+        users.set(key(), &7).unwrap();
+        assert_eq!(users.get_many::<i32>([key(), Key::from("none")]).unwrap(), [Some(7), None], "{name}");
+        users.delete(key()).unwrap();
+        assert_eq!(users.try_get_or_create(key(), || Err::<i32, _>("down")), Err("down"));
+        users.set(key(), &7).unwrap();
+        users.invalidate_tags(["a tag", "{}"]).unwrap();
+        assert_eq!(users.get_or_create(key(), || 8), 8, "{name}");
+        users.delete_many([key(), Key::from("none")]).unwrap();
+    }
+    users.set_many([("a", &1), ("}", &2)]).unwrap();
+    users.invalidate(Invalidation::Soft).unwrap();
+    users.invalidate(Invalidation::Hard).unwrap();
+    assert_eq!(users.stats().backend_errors, 0);
+    let error = region("other:").set("k", &1).unwrap_err();
+    assert!(error.is_refused(), "{error}");
 }

@@ -8,3 +8,4 @@ mod config;
 mod leases;
 mod scoped;
 mod support;
+mod trips;
