@@ -1,9 +1,11 @@
-//! `cargo xtask bench [-- --quick]`: what a hit costs, beside its peers, on the same work in the same run.
+//! `cargo xtask bench [--quick] [--redis]`: what a hit costs, beside its peers, on the same work in the same run;
+//! `--redis` measures those on a Redis alone.
 //!
 //! Nanoseconds a call, the median of interleaved rounds; in each round every contender runs with one thread and with
 //! two. Ratios within a run count, not the figures.
 
 mod contenders;
+mod redis;
 mod tags;
 
 use std::hint::black_box;
@@ -15,8 +17,13 @@ use contenders::{Contender, contenders};
 pub(crate) const KEYS: u64 = 1_024;
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let asked_for = |what: &str| std::env::args().any(|argument| argument == what);
+    let quick = asked_for("--quick");
     let (rounds, calls) = if quick { (5, 1_000_000) } else { (15, 4_000_000_u32) };
+    if asked_for("--redis") {
+        redis::hits(rounds);
+        return;
+    }
     let contenders = contenders();
     let mut times = vec![[const { Vec::new() }; 2]; contenders.len()];
     for _ in 0..rounds {
@@ -32,6 +39,7 @@ fn main() {
         println!("{:<52}{one:>7.1} ns{two:>8.1} ns{:>9.2}", contender.name, two / one);
     }
     tags::invalidation(rounds);
+    redis::hits(rounds);
 }
 
 /// Nanoseconds a call, of the slowest thread.
