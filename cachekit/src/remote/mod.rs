@@ -332,7 +332,7 @@ impl Remote {
     }
 
     /// Has an operation carried out for which nobody waits; what is done at once is done when this returns.
-    fn detached<F>(&self, limit: Duration, operation: impl FnOnce(Arc<dyn Backend>, Context) -> F)
+    fn detached<F>(self: &Arc<Self>, limit: Duration, operation: impl FnOnce(Arc<dyn Backend>, Context) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -342,7 +342,13 @@ impl Remote {
         let is_done = !is_blocking
             && answer.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready();
         if !is_done {
-            blocking::unblock(|| block_on(answer)).detach();
+            let remote = Arc::clone(self);
+            // One that never comes is not waited for by a thread of the pool either.
+            let answer = async move {
+                answer.await;
+                Ok(())
+            };
+            blocking::unblock(move || drop(block_on(remote.in_time(limit, answer)))).detach();
         }
     }
 }
