@@ -33,6 +33,27 @@ pub(crate) enum Why {
     Refresh,
 }
 
+/// A computation that has ended, beside its result.
+struct Ending<E> {
+    why: Why,
+    share: Option<Share<E>>,
+    begun: Nanos,
+    /// The tags of the value, as they were when it began.
+    tags: Tagged,
+}
+
+/// What stands behind a computation in a region with a backend, and what became of the value there.
+struct Behind<'a, V> {
+    backing: Option<&'a Backing<V>>,
+    kept: Option<Kept>,
+}
+
+/// What a function came to: a value or an error, or a panic.
+type Came<V, E> = Result<Result<V, E>, reentrance::Payload>;
+
+/// As [`Came`], with what is known of a value that is to be stored.
+type Judged<V, E> = Result<(Result<V, E>, Option<Made>), reentrance::Payload>;
+
 /// How a computation ended: with a value, an error, or a panic.
 pub(super) type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload>;
 
@@ -54,9 +75,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             tags = self.tag(&lead, &work);
             work.run()
         });
+        let ending = Ending { why, share, begun, tags };
         match backing {
-            None => self.settle(lead, why, share, begun, tags, result),
-            Some(backing) => self.settle_blocking(lead, why, share, begun, tags, result, backing),
+            None => self.settle(lead, ending, result),
+            Some(backing) => self.settle_blocking(lead, ending, result, backing),
         }
     }
 
@@ -79,9 +101,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             work.run()
         })
         .await;
+        let ending = Ending { why, share, begun, tags };
         match backing {
-            None => self.settle(lead, why, share, begun, tags, result),
-            Some(backing) => self.settle_through(Caller::Task, lead, why, share, begun, tags, result, backing).await,
+            None => self.settle(lead, ending, result),
+            Some(backing) => self.settle_through(Caller::Task, lead, ending, result, backing).await,
         }
     }
 
@@ -99,40 +122,28 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores what was computed, or finds what covers a failure, and tells those who wait.
-    fn settle<E>(
-        &self,
-        lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        begun: Nanos,
-        tags: Tagged,
-        result: Result<Result<V, E>, reentrance::Payload>,
-    ) -> Settled<V, E> {
+    fn settle<E>(&self, lead: Lead, ending: Ending<E>, came: Came<V, E>) -> Settled<V, E> {
         // From here on clones and drops of users' values may run, and may ask for this very key.
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
-        let cost = self.core.now().saturating_sub(begun);
-        let judged = self.worth(&lead, cost, &tags, result);
-        self.conclude(lead, why, share, cost, tags, judged, None)
+        let cost = self.core.now().saturating_sub(ending.begun);
+        let judged = self.worth(&lead, cost, &ending.tags, came);
+        self.conclude(lead, ending, cost, judged, Behind { backing: None, kept: None })
     }
 
     /// As [`settle`](Self::settle), in a region with a backend.
-    #[expect(clippy::too_many_arguments, reason = "as `settle`, and what stands behind the call")]
     async fn settle_through<E>(
         &self,
         caller: Caller,
         mut lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        begun: Nanos,
-        tags: Tagged,
-        result: Result<Result<V, E>, reentrance::Payload>,
+        ending: Ending<E>,
+        came: Came<V, E>,
         backing: Backing<V>,
     ) -> Settled<V, E> {
-        let cost = self.core.now().saturating_sub(begun);
+        let cost = self.core.now().saturating_sub(ending.begun);
         let judged = {
             let _leading = reentrance::Leading::storing(lead.flight());
-            self.worth(&lead, cost, &tags, result)
+            self.worth(&lead, cost, &ending.tags, came)
         };
         let (judged, kept) = match judged {
             Ok((Ok(value), made)) => match self.keep(caller, &mut lead, &backing, &value, made.as_ref()).await {
@@ -149,35 +160,25 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
-        self.conclude(lead, why, share, cost, tags, judged, Some((&backing, kept)))
+        self.conclude(lead, ending, cost, judged, Behind { backing: Some(&backing), kept })
     }
 
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "as `settle_through`")]
     fn settle_blocking<E>(
         &self,
         lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
-        begun: Nanos,
-        tags: Tagged,
-        result: Result<Result<V, E>, reentrance::Payload>,
+        ending: Ending<E>,
+        came: Came<V, E>,
         backing: Backing<V>,
     ) -> Settled<V, E> {
-        block_on(self.settle_through(Caller::Thread, lead, why, share, begun, tags, result, backing))
+        block_on(self.settle_through(Caller::Thread, lead, ending, came, backing))
     }
 
     /// Whether a value is to be stored, and what is known of it then.
     ///
     /// `should_cache` and `ttl` are the function's as much as its body is.
-    fn worth<E>(
-        &self,
-        lead: &Lead,
-        cost: Nanos,
-        tags: &Tagged,
-        result: Result<Result<V, E>, reentrance::Payload>,
-    ) -> Result<(Result<V, E>, Option<Made>), reentrance::Payload> {
-        result.and_then(|result| {
+    fn worth<E>(&self, lead: &Lead, cost: Nanos, tags: &Tagged, came: Came<V, E>) -> Judged<V, E> {
+        came.and_then(|result| {
             reentrance::run(lead.flight(), || {
                 let made = match (&result, self.policy.should_cache) {
                     (Err(_), _) => None,
@@ -190,23 +191,21 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Tells those who wait, and this caller.
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a computation at its end")]
     fn conclude<E>(
         &self,
         mut lead: Lead,
-        why: Why,
-        share: Option<Share<E>>,
+        ending: Ending<E>,
         cost: Nanos,
-        tags: Tagged,
-        judged: Result<(Result<V, E>, Option<Made>), reentrance::Payload>,
-        backing: Option<(&Backing<V>, Option<Kept>)>,
+        judged: Judged<V, E>,
+        behind: Behind<'_, V>,
     ) -> Settled<V, E> {
-        let (backing, kept) = backing.map_or((None, None), |(backing, kept)| (Some(backing), kept));
+        let why = ending.why;
+        let Behind { backing, kept } = behind;
         // A clone that panics is told to those who wait as if the function had: each of them would clone too.
         let settled = judged.and_then(|(result, made)| {
             reentrance::caught(|| match result {
-                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made.as_ref(), backing, kept)),
-                Err(error) => self.failed(&mut lead, why, share, cost, tags, error, backing),
+                Ok(value) => Ok(self.succeeded(&mut lead, why, cost, value, made.as_ref(), Behind { backing, kept })),
+                Err(error) => self.failed(&mut lead, ending, cost, error, backing),
             })
         });
         if let Err(payload) = &settled {
@@ -221,7 +220,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         settled
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a value")]
     fn succeeded(
         &self,
         lead: &mut Lead,
@@ -229,8 +227,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         cost: Nanos,
         value: V,
         made: Option<&Made>,
-        backing: Option<&Backing<V>>,
-        kept: Option<Kept>,
+        Behind { backing, kept }: Behind<'_, V>,
     ) -> Served<V> {
         let stored = match (kept, made) {
             (None, Some(made)) => self.store_near(&value, made, &mut |store| lead.commit(store)),
@@ -255,17 +252,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Served { value, source: Source::Computed, stamp }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a failure")]
     fn failed<E>(
         &self,
         lead: &mut Lead,
-        why: Why,
-        share: Option<Share<E>>,
+        ending: Ending<E>,
         cost: Nanos,
-        tags: Tagged,
         error: E,
         backing: Option<&Backing<V>>,
     ) -> Result<Served<V>, E> {
+        let Ending { why, share, tags, .. } = ending;
         let cover = self.cover(lead, why, backing);
         let is_read = backing.is_some_and(|backing| backing.reading.is_some());
         let covered = cover.is_some();
