@@ -197,10 +197,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         ending: Ending<E>,
         cost: Nanos,
         judged: Judged<V, E>,
-        behind: Behind<'_, V>,
+        Behind { backing, kept }: Behind<'_, V>,
     ) -> Settled<V, E> {
         let why = ending.why;
-        let Behind { backing, kept } = behind;
         // A clone that panics is told to those who wait as if the function had: each of them would clone too.
         let settled = judged.and_then(|(result, made)| {
             reentrance::caught(|| match result {
