@@ -5,10 +5,10 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use cachekit::testing::Cluster;
+use cachekit::testing::{Cluster, waiting};
 use cachekit_backends::memory::Memory;
 
-use crate::support::{Counted, Gate, TTL};
+use crate::support::{Counted, Gate, TTL, until};
 
 /// The longest pause of those who wait for another node.
 const POLL: Duration = Duration::from_millis(200);
@@ -21,7 +21,8 @@ fn cluster() -> Cluster {
 fn join<T>(cluster: &Cluster, callers: Vec<thread::JoinHandle<T>>) -> Vec<T> {
     while callers.iter().any(|caller| !caller.is_finished()) {
         cluster.advance(POLL);
-        thread::yield_now();
+        // Who has been woken by that is to come before the next.
+        thread::park_timeout(Duration::from_millis(2));
     }
     callers.into_iter().map(|caller| caller.join().unwrap()).collect()
 }
@@ -40,7 +41,13 @@ fn callers_of_all_nodes_on_a_cold_key_compute_once() {
     };
     let callers: Vec<_> = (0..32).map(|caller_number| caller(caller_number % 4)).collect();
     gate.wait_for_somebody();
+    // Time that passes before they have come would have leases lapse, and values too.
+    let waiting = || cluster.nodes().iter().map(|node| waiting(node, "k")).sum::<usize>();
+    until("all but one of each node wait", || waiting() == 28);
     gate.open();
+    let is_done =
+        |callers: &[thread::JoinHandle<u64>]| callers.iter().filter(|caller| caller.is_finished()).count() >= 8;
+    until("one node has the value", || is_done(&callers));
     assert_eq!(join(&cluster, callers), [1; 32]);
     assert_eq!(made.runs(), 1);
 }
