@@ -6,6 +6,7 @@ mod calls;
 mod cluster;
 mod config;
 mod leases;
+mod records;
 mod scoped;
 mod support;
 mod trips;
