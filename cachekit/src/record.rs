@@ -1,23 +1,34 @@
 //! A stored value as a backend keeps it: an envelope that is readable without the value, and the value's bytes.
 //!
 //! ```text
-//! "ck" 1 | expired | crc32 | length of the envelope | created ttl kept cost | hard soft | codec | tags | value
+//! "ck" 1 | expired | mark | length of the envelope | crc32 | created ttl kept cost | hard soft | codec | tags | value
 //! ```
 //!
-//! Numbers are little endian, strings and lists begin with their length; times are milliseconds since the beginning of 1970. The byte `expired` is the only one that
-//! a backend may change ([`EXPIRED_AT`]); the checksum covers everything behind it.
+//! Numbers are little endian, strings and lists begin with their length; times are milliseconds since the beginning of
+//! 1970. The byte `expired` is the only one that a backend may change ([`EXPIRED_AT`]); the checksum covers everything
+//! else behind it. The mark is the checksum of the first value: with it the first bytes tell one record from another, also
+//! where a proxy has put another value in its place.
 //! What does not read as a record, is torn, or is of a newer version, is no record: a miss, and nothing worse.
 //! What it deliberately does not do: judge. Whether a value is fresh depends on what its reader knows beside it.
 
 use std::fmt;
+
+use crc32fast::Hasher;
 
 /// Where the byte is that says whether somebody expired the entry: 1 if so, else 0.
 pub const EXPIRED_AT: usize = 3;
 
 const MAGIC: [u8; 2] = *b"ck";
 const VERSION: u8 = 1;
-/// How many bytes tell one record from another under the same key: magic, version, expired, checksum, length of the envelope.
+/// How many bytes tell one record from another under the same key: magic, version, expired, mark, length of the envelope.
+///
+/// They stay as they are where a proxy [alters](Record::map) the value.
 pub const HEAD: usize = 4 + 4 + 4;
+
+/// Where the mark begins, the length of the envelope, and what is behind the checksum.
+const MARK_AT: usize = EXPIRED_AT + 1;
+const LENGTH_AT: usize = MARK_AT + 4;
+const BODY_AT: usize = HEAD + 4;
 
 /// A point in time in milliseconds since the beginning of 1970; [`NEVER`] is later than all others.
 pub type UnixMillis = u64;
@@ -99,10 +110,15 @@ impl Record {
     /// The record of a value that a codec has written.
     #[must_use]
     pub fn new(envelope: Envelope, value: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(HEAD + 64 + value.len());
+        Self::marked(envelope, value, None)
+    }
+
+    /// With the mark of another record, or its own.
+    fn marked(envelope: Envelope, value: &[u8], mark: Option<[u8; 4]>) -> Self {
+        let mut bytes = Vec::with_capacity(BODY_AT + 64 + value.len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&[VERSION, u8::from(envelope.expired)]);
-        bytes.extend_from_slice(&[0; 8]);
+        bytes.extend_from_slice(&[0; BODY_AT - MARK_AT]);
         for number in [envelope.created, envelope.fresh_until, envelope.keep_until, envelope.cost] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
@@ -115,10 +131,15 @@ impl Record {
             bytes.extend_from_slice(name.as_bytes());
         }
         let value_at = bytes.len();
-        bytes[8..HEAD].copy_from_slice(&length(value_at).to_le_bytes());
+        bytes[LENGTH_AT..HEAD].copy_from_slice(&length(value_at).to_le_bytes());
         bytes.extend_from_slice(value);
-        let checksum = crc32fast::hash(&bytes[8..]);
-        bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+        let mut body = Hasher::new();
+        body.update(&bytes[BODY_AT..]);
+        bytes[MARK_AT..LENGTH_AT].copy_from_slice(&mark.unwrap_or_else(|| body.clone().finalize().to_le_bytes()));
+        let mut whole = Hasher::new();
+        whole.update(&bytes[MARK_AT..HEAD]);
+        whole.combine(&body);
+        bytes[HEAD..BODY_AT].copy_from_slice(&whole.finalize().to_le_bytes());
         Self { bytes, envelope, value_at }
     }
 
@@ -128,7 +149,7 @@ impl Record {
     ///
     /// If the bytes are no record.
     pub fn read(bytes: Vec<u8>) -> Result<Self, NoRecord> {
-        match bytes.get(..HEAD) {
+        match bytes.get(..BODY_AT) {
             None if MAGIC.starts_with(&bytes[..bytes.len().min(2)]) => return Err(NoRecord::Torn),
             Some(head) if head[..2] == MAGIC => {}
             _ => return Err(NoRecord::Foreign),
@@ -136,11 +157,13 @@ impl Record {
         if bytes[2] != VERSION {
             return Err(if bytes[2] > VERSION { NoRecord::Newer } else { NoRecord::Foreign });
         }
-        let checksum = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-        if crc32fast::hash(&bytes[8..]) != checksum || bytes[EXPIRED_AT] > 1 {
+        let mut whole = Hasher::new();
+        whole.update(&bytes[MARK_AT..HEAD]);
+        whole.update(&bytes[BODY_AT..]);
+        if whole.finalize().to_le_bytes() != bytes[HEAD..BODY_AT] || bytes[EXPIRED_AT] > 1 {
             return Err(NoRecord::Torn);
         }
-        let mut reader = Reader { bytes: &bytes, at: 8 };
+        let mut reader = Reader { bytes: &bytes, at: LENGTH_AT };
         // What the checksum holds for was written by this crate, or on purpose.
         let (envelope, value_at) = reader.envelope(bytes[EXPIRED_AT] == 1).ok_or(NoRecord::Torn)?;
         Ok(Self { bytes, envelope, value_at })
@@ -160,12 +183,17 @@ impl Record {
 
     /// The record with another value in place of its own, as a proxy that compresses or encrypts makes it.
     ///
+    /// It stays the same record to those who ask whether something newer is stored: its first bytes, [`HEAD`] of them, are
+    /// those that it had.
+    ///
     /// # Errors
     ///
     /// If `change` fails.
     pub fn map<E>(self, change: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<Self, E> {
         let value = change(self.value())?;
-        Ok(Self::new(self.envelope, &value))
+        let mut mark = [0; 4];
+        mark.copy_from_slice(&self.bytes[MARK_AT..LENGTH_AT]);
+        Ok(Self::marked(self.envelope, &value, Some(mark)))
     }
 
     /// Envelope and value as a backend keeps them.
@@ -193,7 +221,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn envelope(&mut self, expired: bool) -> Option<(Envelope, usize)> {
-        let value_at = self.u32()?;
+        let (value_at, _checksum) = (self.u32()?, self.u32()?);
         let (created, fresh_until, keep_until, cost) = (self.u64()?, self.u64()?, self.u64()?, self.u64()?);
         let region = [self.u64()?, self.u64()?];
         let codec = self.take(1)?[0];
@@ -266,6 +294,16 @@ mod tests {
         }
 
         #[test]
+        fn a_record_with_another_value_begins_as_it_did(envelope in envelope(), value in value(), other in value()) {
+            let record = Record::new(envelope, &value);
+            let altered = record.clone().map(|_| Ok::<_, ()>(other.clone())).unwrap();
+            let read = Record::read(altered.into_bytes()).unwrap();
+            prop_assert_eq!((read.envelope(), read.value()), (record.envelope(), &other[..]));
+            prop_assert_eq!(&read.as_bytes()[..HEAD], &record.as_bytes()[..HEAD]);
+            prop_assert_eq!(read.map(|_| Ok::<_, ()>(value)).unwrap(), record, "and back");
+        }
+
+        #[test]
         fn a_record_that_lost_its_end_or_a_bit_is_none(
             envelope in envelope(), value in value(), at in any::<prop::sample::Index>(), bit in 0..8_u32,
         ) {
@@ -282,8 +320,10 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
             let _ = Record::read(bytes.clone());
             let mut with_magic = b"ck\x01\x00".to_vec();
+            let (head, body) = bytes.split_at(bytes.len().min(HEAD - MARK_AT));
+            with_magic.extend(head);
             with_magic.extend(crc32fast::hash(&bytes).to_le_bytes());
-            with_magic.extend(&bytes);
+            with_magic.extend(body);
             // The checksum is right, whatever follows.
             let _ = Record::read(with_magic);
         }
@@ -294,7 +334,7 @@ mod tests {
         let of = |bytes: &[u8]| Record::read(bytes.to_vec()).unwrap_err();
         assert_eq!(of(b"hello, this is somebody else's value"), NoRecord::Foreign);
         assert_eq!((of(b""), of(b"ck")), (NoRecord::Torn, NoRecord::Torn));
-        assert_eq!(of(b"ck\x02\x00aaaabbbbcccc"), NoRecord::Newer);
+        assert_eq!(of(b"ck\x02\x00aaaabbbbcccc, whatever it holds"), NoRecord::Newer);
     }
 
     /// The format as it is; other bytes are another version.
@@ -314,9 +354,8 @@ mod tests {
         let hex = record.as_bytes().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert_eq!(
             hex,
-            "636b0100121e0d97510000000100000000000000020000000000000\
-             0ffffffffffffffff0400000000000000050000000000000006000000000000000701000000080000000000000004000000757365727\
-             6616c7565"
+            "636b0100cd12c9b855000000642c3edd01000000000000000200000000000000ffffffffffffffff04000000\
+             000000000500000000000000060000000000000007010000000800000000000000040000007573657276616c7565"
         );
     }
 }

@@ -7,6 +7,7 @@ mod cluster;
 mod config;
 mod leases;
 mod records;
+mod proxies;
 mod scoped;
 mod support;
 mod trips;

@@ -14,9 +14,12 @@ macro_rules! operations {
         /// Stands between a region and its backend, to observe or alter what passes.
         ///
         /// Each method is handed the backend behind it, `next`, and as provided asks that: a proxy writes only the methods it is
-        /// about. It serves threads and tasks alike. What it alters it alters both ways, and of a record only the value
-        /// ([`Record::map`](crate::Record::map)), since backends mark expired records in place; of what it cannot read
-        /// it hands on what it got.
+        /// about. It serves threads and tasks alike.
+        ///
+        /// What it alters it alters both ways: in `set`, `set_many` and `commit`, and on the way back in `get`, `get_many`, and
+        /// `acquire`, where that hands out what is [stored](Acquired::Stored). Of a record it alters the value only, by
+        /// [`Record::map`](crate::Record::map), since backends mark expired records in place, and tell records apart by
+        /// their first bytes; of what it cannot read it hands on what it got.
         ///
         /// ```
         /// use std::sync::Arc;

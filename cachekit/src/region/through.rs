@@ -15,6 +15,7 @@ use super::step::Step;
 use super::work::Work;
 use crate::backend::{Acquired, Content};
 use crate::clock::{nanos, sleep_until};
+use crate::error::Error;
 use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
@@ -214,10 +215,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     ) -> Option<Reading<V>> {
         let remote = &backing.remote;
         let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
-        match self.meanwhile(remote, before, content) {
-            Some(reading) => Some(reading),
-            None => self.look(remote, caller, names).await.ok(),
+        if let Some(reading) = self.meanwhile(remote, before, content) {
+            return Some(reading);
         }
+        let reading = self.look(remote, caller, names).await.ok()?;
+        // It would be asked for ever.
+        if !reading.head.is_empty() && reading.head == before.head {
+            remote.tell(&Error::backend("it offers as newer what it has shown: does a proxy alter more than values?"));
+            return None;
+        }
+        Some(reading)
     }
 
     /// An old value that may be served while somebody in another process renews it.
