@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::key::generator::KeyContext;
-use crate::key::{Key, function_text};
+use crate::key::{Key, write_function};
 use crate::region::Region;
 use crate::region::core::Core;
 use crate::region::runner::DRIVES_TASKS;
@@ -270,8 +270,14 @@ impl FnInfo {
 
     /// The text of the function's keys before the arguments.
     pub(crate) fn text(&self, core: &Core) -> String {
-        let version = self.version.or(core.settings().version);
-        function_text(&core.name, &self.path(), self.namespace, version)
+        let mut text = String::with_capacity(core.name.len() + self.module.len() + self.name.len() + 16);
+        self.write(core, core.settings().version, &mut text);
+        text
+    }
+
+    /// Appends the text of the function's keys before the arguments, in a region of this version.
+    pub(crate) fn write(&self, core: &Core, version: Option<u64>, out: &mut String) {
+        write_function(&core.name, [self.module, self.name], self.namespace, self.version.or(version), out);
     }
 
     /// Module and name, as `app::users::load_user`.

@@ -79,8 +79,8 @@ impl Looker {
     /// The result of a look-up that was sent after this caller came, or a failure that it has waited for; and whether this
     /// caller sent it.
     pub(crate) async fn result<F: Future<Output = Looked>>(&self, send: impl FnOnce() -> F) -> (Shared, bool) {
+        let mut listener = None;
         let number = loop {
-            let listener = self.look.changed.listen();
             {
                 let mut state = lock(&self.look.state);
                 match &state.result {
@@ -94,7 +94,11 @@ impl Looker {
                     break state.sent;
                 }
             }
-            listener.await;
+            // Nobody listens who does not wait; and whoever does looks once more first.
+            match listener.take() {
+                None => listener = Some(self.look.changed.listen()),
+                Some(listener) => listener.await,
+            }
         };
         let out = Out { look: &self.look };
         let looked = send().await;

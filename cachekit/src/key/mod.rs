@@ -114,21 +114,34 @@ impl Key {
 /// The text before the arguments of a call.
 ///
 /// The characters that the form needs for itself are escaped in names that a user chooses freely.
-pub(crate) fn function_text(region: &str, function: &str, namespace: Option<&str>, version: Option<u64>) -> String {
-    let mut text = String::with_capacity(region.len() + function.len() + 16);
-    text.push_str(&region_text(region));
-    text.push_str(function);
+pub(crate) fn write_function(
+    region: &str,
+    [module, name]: [&str; 2],
+    namespace: Option<&str>,
+    version: Option<u64>,
+    out: &mut String,
+) {
+    escape(region, out);
+    out.extend([":", module, "::", name]);
     if let Some(namespace) = namespace {
-        text.push('[');
-        escape(namespace, &mut text);
-        text.push(']');
+        out.push('[');
+        escape(namespace, out);
+        out.push(']');
     }
     if let Some(version) = version {
-        text.push('@');
-        text.push_str(&version.to_string());
+        // Writing to a string does not fail.
+        let _ = write!(out, "@{version}");
     }
-    text
 }
+
+/// Appends the arguments of a call to its function.
+pub(crate) fn write_arguments(arguments: &[u8], out: &mut String) {
+    out.push('|');
+    text::write(arguments, out);
+}
+
+/// What the form of a key needs for itself.
+const ESCAPED: [char; 5] = [':', '|', '[', ']', '%'];
 
 /// The name of a region as every key of the region begins with it; no region's is the beginning of another's.
 pub(crate) fn region_text(region: &str) -> String {
@@ -139,13 +152,16 @@ pub(crate) fn region_text(region: &str) -> String {
 }
 
 fn escape(name: &str, out: &mut String) {
+    if !name.contains(ESCAPED) {
+        out.push_str(name);
+        return;
+    }
     for character in name.chars() {
-        match character {
-            ':' | '|' | '[' | ']' | '%' => {
-                // Writing to a string does not fail.
-                let _ = write!(out, "%{:02X}", u32::from(character));
-            }
-            _ => out.push(character),
+        if ESCAPED.contains(&character) {
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{:02X}", u32::from(character));
+        } else {
+            out.push(character);
         }
     }
 }
@@ -155,8 +171,9 @@ impl fmt::Display for Key {
         match &self.form {
             Form::Hand(text) => f.write_str(text),
             Form::Call { function, arguments } => {
-                let mut text = format!("{function}|");
-                text::write(arguments, &mut text);
+                let mut text = String::with_capacity(32);
+                write_arguments(arguments, &mut text);
+                f.write_str(function)?;
                 f.write_str(&text)
             }
         }

@@ -17,24 +17,39 @@ const RESERVED: [&str; 8] = ["true", "false", "none", "some", "inf", "inff", "na
 
 /// Appends the text of the elements in `bytes`, with commas between them.
 pub(crate) fn write(bytes: &[u8], out: &mut String) {
-    out.push_str(&parts(bytes).join(","));
+    let mut rest = bytes;
+    let mut is_first = true;
+    while has_part(rest) {
+        if !std::mem::take(&mut is_first) {
+            out.push(',');
+        }
+        part(&mut rest, out);
+    }
 }
 
 /// The text of each element in `bytes`; zeros at the end are padding.
 pub(crate) fn parts(bytes: &[u8]) -> Vec<String> {
     let mut rest = bytes;
     let mut parts = Vec::new();
-    while rest.first().is_some_and(|tag| *tag != 0) {
-        let mut part = String::new();
-        let complete = element(&mut rest, &mut part).is_some();
-        if !complete {
-            // Only a `KeyPart` by hand that closes too little or too much comes here.
-            part.push('?');
-            rest = &[];
-        }
-        parts.push(part);
+    while has_part(rest) {
+        let mut text = String::new();
+        part(&mut rest, &mut text);
+        parts.push(text);
     }
     parts
+}
+
+fn has_part(rest: &[u8]) -> bool {
+    rest.first().is_some_and(|tag| *tag != 0)
+}
+
+/// Writes the next element and takes it off `rest`.
+fn part(rest: &mut &[u8], out: &mut String) {
+    if element(rest, out).is_none() {
+        // Only a `KeyPart` by hand that closes too little or too much comes here.
+        out.push('?');
+        *rest = &[];
+    }
 }
 
 /// The elements that `text` stands for, if it is exactly what `write` makes of them.

@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::call::Call;
 use super::stats::Event;
 use crate::backend::{Claim, Content, Live};
@@ -51,7 +53,7 @@ pub(super) struct Reading<V> {
     pub(super) found: Option<Found<V>>,
     pub(super) verdict: Verdict,
     /// The first bytes of what is stored, whatever it is.
-    pub(super) head: Vec<u8>,
+    pub(super) head: Head,
     /// The epochs of the region.
     region: [u64; 2],
     /// The tags that the call names, with their epochs.
@@ -77,11 +79,14 @@ impl<V> Reading<V> {
     }
 }
 
+/// The first bytes of what is stored.
+type Head = SmallVec<[u8; record::HEAD]>;
+
 /// What is stored under a key.
 enum Stored {
     Nothing,
     /// Its first bytes.
-    Unreadable(Vec<u8>),
+    Unreadable(Head),
     Record(Record),
     Live(Live),
 }
@@ -100,11 +105,11 @@ impl Stored {
     }
 
     /// What a claim names as seen.
-    fn head(&self) -> Vec<u8> {
+    fn head(&self) -> Head {
         match self {
-            Self::Nothing | Self::Live(_) => Vec::new(),
+            Self::Nothing | Self::Live(_) => Head::new(),
             Self::Unreadable(head) => head.clone(),
-            Self::Record(record) => Claim::seen(record.as_bytes()).to_vec(),
+            Self::Record(record) => Head::from_slice(Claim::seen(record.as_bytes())),
         }
     }
 }
@@ -118,7 +123,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     /// The key, as the backend knows it.
     pub(super) fn backend_key(&self) -> String {
-        self.core.backend_key(&self.key())
+        match self.info.filter(|info| !info.has_generator(&self.core)) {
+            Some(info) => self.core.backend_key_of(info, &self.key.arguments),
+            None => self.core.backend_key(&self.key()),
+        }
     }
 
     /// Asks the backend, or joins those who are about to; a fresh value is kept in this process too, where the region says so.
@@ -169,7 +177,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let unknown: Vec<String> =
             stored.tags().chain(&names).filter(|name| seen.tag(name).is_none()).cloned().collect();
         if !unknown.is_empty() {
-            seen.tags.extend(remote.tags(caller, unknown).await?);
+            // Boxed as it is rare: the future of a hit is small.
+            seen.tags.extend(Box::pin(remote.tags(caller, unknown)).await?);
         }
         Ok(self.reading(remote, key, &stored, &seen, names, at))
     }
@@ -220,7 +229,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             None => Stored::Nothing,
             Some(Content::Live(live)) => Stored::Live(live),
             Some(Content::Bytes(bytes)) => {
-                let head = Claim::seen(&bytes).to_vec();
+                let head = Head::from_slice(Claim::seen(&bytes));
                 Record::read(bytes).map_or_else(
                     |why| {
                         self.unreadable(&why);

@@ -60,6 +60,14 @@ impl Settings {
         }
     }
 
+    /// What a backend is handed for a text: that of the mangler, where there is one.
+    pub(crate) fn mangled(&self, text: String) -> String {
+        match &self.key_mangler {
+            Some(mangler) => mangler(&text),
+            None => text,
+        }
+    }
+
     /// Whether entries that were stored under `old` mean the same under these settings.
     pub(crate) fn reads(&self, old: &Self) -> bool {
         let same_clock = match (&self.clock, &old.clock) {

@@ -18,7 +18,7 @@ use crate::flight::looks::Looks;
 use crate::flight::{FlightKey, Flights};
 use crate::freshness::{Circumstances, Epoch};
 use crate::info::FnInfo;
-use crate::key::{Arguments, Form, Key, region_text};
+use crate::key::{Arguments, Form, Key, region_text, write_arguments};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
 use crate::remote::Remote;
@@ -158,7 +158,17 @@ impl Core {
             Form::Call { function, .. } if function.starts_with(&region) => format!("{}{key}", settings.key_prefix),
             _ => format!("{}{region}{key}", settings.key_prefix),
         };
-        settings.key_mangler.as_ref().map_or(text.clone(), |mangler| mangler(&text))
+        settings.mangled(text)
+    }
+
+    /// As [`backend_key`](Self::backend_key), for a call of a function, whose keys begin with the region.
+    pub(crate) fn backend_key_of(&self, function: &FnInfo, arguments: &[u8]) -> String {
+        let settings = self.settings.load();
+        let mut text = String::with_capacity(128);
+        text.push_str(&settings.key_prefix);
+        function.write(self, settings.version, &mut text);
+        write_arguments(arguments, &mut text);
+        settings.mangled(text)
     }
 
     /// The settings for calls that start from now on.

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 
 use super::backing::Backing;
 use super::call::Call;
@@ -16,7 +17,8 @@ use super::work::Work;
 use crate::fetched::{Served, Source};
 use crate::flight::{Ended, Lead, Outcome, Shared};
 use crate::freshness::Verdict;
-use crate::remote::Caller;
+use crate::remote::{Caller, Remote};
+use crate::tags::TagNames;
 
 /// What a wait came to, or a failure that is remembered.
 enum Waited<V, E> {
@@ -88,11 +90,37 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         F: Future<Output = Result<V, E>>,
     {
         let remote = self.remote().map(|remote| (remote, self.names(&work)));
-        let mut in_background = work.is_renewable(self);
+        let in_background = work.is_renewable(self);
+        let mut first = None;
+        if let Some((remote, names)) = &remote {
+            let tells = work.refusal.is_some();
+            match self.step_through(remote, Caller::Task, names, in_background, tells).await {
+                Step::Serve(served) => return Ok(served),
+                step => first = Some(step),
+            }
+        }
+        // Boxed, so that the future of a hit is small.
+        Box::pin(self.go_on_async(first, remote, in_background, share, work)).await
+    }
+
+    /// What comes after a first step that has served nothing.
+    async fn go_on_async<E, A, B, F, D>(
+        &self,
+        mut first: Option<Step<V>>,
+        remote: Option<(Arc<Remote>, TagNames)>,
+        mut in_background: bool,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, D>,
+    ) -> Result<Served<V>, E>
+    where
+        B: FnOnce(A) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
         loop {
-            let step = match &remote {
-                None => self.step(in_background),
-                Some((remote, names)) => {
+            let step = match (first.take(), &remote) {
+                (Some(step), _) => step,
+                (None, None) => self.step(in_background),
+                (None, Some((remote, names))) => {
                     let tells = work.refusal.is_some();
                     Box::pin(self.step_through(remote, Caller::Task, names, in_background, tells)).await
                 }

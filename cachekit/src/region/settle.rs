@@ -104,7 +104,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let ending = Ending { why, share, begun, tags };
         match backing {
             None => self.settle(lead, ending, result),
-            Some(backing) => self.settle_through(Caller::Task, lead, ending, result, backing).await,
+            // Boxed, so that the future of a hit is small.
+            Some(backing) => Box::pin(self.settle_through(Caller::Task, lead, ending, result, backing)).await,
         }
     }
 

@@ -121,7 +121,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         for attempt in 0_u32.. {
             // Nobody who comes from here on is told what this request finds.
             lead.ask();
-            let seen = backing.reading.as_ref().filter(|_| why != Why::Refresh).map(|reading| reading.head.clone());
+            let seen = backing.reading.as_ref().filter(|_| why != Why::Refresh).map(|reading| reading.head.to_vec());
             let (acquired, asking) = match hold.turn() {
                 Turn::Ask(asking) => (remote.acquire(caller, &hold, seen).await, Some(asking)),
                 Turn::Renew => match remote.renew(caller, hold.key(), hold.lease()).await {

@@ -64,7 +64,8 @@ impl Remote {
         mut keys: Vec<String>,
         tags: Vec<String>,
     ) -> Result<Vec<Seen>, Error> {
-        let paid = self.pay(caller).await;
+        // What is rare is boxed: the future of a hit is small.
+        let paid = if self.owed.any() { Box::pin(self.pay(caller)).await } else { Ok(()) };
         let (at, unix) = (nanos(self.clock.now()), self.unix_now());
         let entries = keys.len();
         keys.push(self.names.region_epoch());
@@ -85,13 +86,13 @@ impl Remote {
         let found: Vec<_> = contents.by_ref().take(entries).collect();
         let region = match contents.next().flatten().as_ref().and_then(halves) {
             Some(region) => region,
-            None => self.new_region_epoch(caller).await?,
+            None => Box::pin(self.new_region_epoch(caller)).await?,
         };
         let mut epochs = Vec::with_capacity(tags.len());
         for (tag, content) in tags.into_iter().zip(contents) {
             let epoch = match content.as_ref().and_then(whole) {
                 Some(epoch) => epoch,
-                None => self.tag_epoch(caller, &tag, Some(TAG_KEPT)).await?,
+                None => Box::pin(self.tag_epoch(caller, &tag, Some(TAG_KEPT))).await?,
             };
             epochs.push((tag, epoch));
         }
@@ -285,8 +286,12 @@ impl Owed {
         self.count.store(debts.keys.len(), Ordering::Release);
     }
 
+    fn any(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
     fn due(&self) -> Vec<(String, u64)> {
-        if self.count.load(Ordering::Acquire) == 0 {
+        if !self.any() {
             return Vec::new();
         }
         self.debts().keys.iter().map(|(key, failure)| (key.clone(), *failure)).collect()

@@ -283,14 +283,18 @@ impl Remote {
         let context = if caller == Caller::Thread || is_blocking { Context::blocking } else { Context::task };
         let answer = operation(Arc::clone(&self.backend), context(limit));
         if caller == Caller::Task && is_blocking {
-            self.in_time(limit, blocking::unblock(|| block_on(answer))).await
+            let answer = blocking::unblock(|| block_on(answer));
+            self.in_time(limit, std::pin::pin!(answer)).await
         } else {
-            self.in_time(limit, answer).await
+            self.in_time(limit, std::pin::pin!(answer)).await
         }
     }
 
-    async fn in_time<T>(&self, limit: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let mut answer = std::pin::pin!(answer);
+    async fn in_time<T>(
+        &self,
+        limit: Duration,
+        mut answer: Pin<&mut impl Future<Output = Result<T, Error>>>,
+    ) -> Result<T, Error> {
         let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
         std::future::poll_fn(|context| {
             if let Poll::Ready(result) = answer.as_mut().poll(context) {

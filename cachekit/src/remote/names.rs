@@ -9,6 +9,8 @@ use crate::region::builder::{Mangler, Settings};
 pub(super) struct Names {
     /// Prefix and region.
     stem: String,
+    /// The name of the region's epoch, which every look-up asks for.
+    epoch: String,
     mangler: Option<Mangler>,
 }
 
@@ -16,23 +18,27 @@ impl Names {
     pub(super) fn new(region: &str, settings: &Settings) -> Self {
         let region = region_text(region);
         let stem = format!("{}{}", settings.key_prefix, region.trim_end_matches(':'));
-        Self { stem, mangler: settings.key_mangler.clone() }
+        let epoch = settings.mangled(format!("{stem}%epoch"));
+        Self { stem, epoch, mangler: settings.key_mangler.clone() }
     }
 
     pub(super) fn region_epoch(&self) -> String {
-        self.mangled(&format!("{}%epoch", self.stem))
+        self.epoch.clone()
     }
 
     pub(super) fn tag_epoch(&self, tag: &str) -> String {
-        self.mangled(&format!("{}%tag:{tag}", self.stem))
+        self.mangled(format!("{}%tag:{tag}", self.stem))
     }
 
     /// What a probe writes.
     pub(super) fn probe(&self) -> String {
-        self.mangled(&format!("{}%probe", self.stem))
+        self.mangled(format!("{}%probe", self.stem))
     }
 
-    fn mangled(&self, text: &str) -> String {
-        self.mangler.as_ref().map_or_else(|| text.to_owned(), |mangler| mangler(text))
+    fn mangled(&self, text: String) -> String {
+        match &self.mangler {
+            Some(mangler) => mangler(&text),
+            None => text,
+        }
     }
 }
