@@ -53,7 +53,10 @@ impl<V> Fetched<V> {
         Self {
             value: served.value,
             source: served.source,
-            age: served.stamp.map_or(Duration::ZERO, |stamp| span(stamp.created, now)),
+            age: match (served.source, served.stamp) {
+                (Source::Computed, _) | (_, None) => Duration::ZERO,
+                (_, Some(stamp)) => span(stamp.created, now),
+            },
             ttl_left: if matches!(served.source, Source::Stale | Source::StaleOnError) {
                 Some(Duration::ZERO)
             } else {
@@ -83,6 +86,9 @@ impl<V> Fetched<V> {
     }
 
     /// The time until the value is no longer fresh, zero past it; `None` where it has no ttl, or is not stored.
+    ///
+    /// In a region with a backend that also keeps values in this process (`near`), at most the time until the backend is
+    /// asked again.
     pub fn ttl_left(&self) -> Option<Duration> {
         self.ttl_left
     }

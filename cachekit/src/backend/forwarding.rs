@@ -158,7 +158,7 @@ impl Proxy for Quiet {}
 #[test]
 fn a_proxy_hands_on_each_method_once_and_as_it_is() {
     let recorder = Arc::new(Recorder::default());
-    let wrapped = wrap(Arc::clone(&recorder) as Arc<dyn Backend>, Quiet);
+    let wrapped = wrap(Arc::clone(&recorder) as Arc<dyn Backend>, &Arc::new(Quiet));
     let asked = |backend: &dyn Backend, ask: fn(&dyn Backend) -> String| {
         let answer = ask(backend);
         (answer, std::mem::take(&mut *recorder.0.lock().unwrap()))

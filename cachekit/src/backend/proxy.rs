@@ -130,11 +130,11 @@ operations! {
 /// A backend with a proxy before it.
 #[derive(Debug)]
 struct Wrapped<P> {
-    proxy: P,
+    proxy: Arc<P>,
     next: Arc<dyn Backend>,
 }
 
 /// The backend, with the proxy before it.
-pub(crate) fn wrap(next: Arc<dyn Backend>, proxy: impl Proxy) -> Arc<dyn Backend> {
-    Arc::new(Wrapped { proxy, next })
+pub(crate) fn wrap<P: Proxy>(next: Arc<dyn Backend>, proxy: &Arc<P>) -> Arc<dyn Backend> {
+    Arc::new(Wrapped { proxy: Arc::clone(proxy), next })
 }

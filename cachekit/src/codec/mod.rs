@@ -24,6 +24,8 @@ pub type Read<'r> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result
 
 /// Values to bytes and back.
 ///
+/// A backend holds more than what a codec writes: that is the end of a [record](crate::record), behind a binary envelope.
+///
 /// [`MessagePack`] and, with the feature `json`, [`Json`] come along. One of one's own takes a serde format:
 ///
 /// ```

@@ -78,7 +78,7 @@ use crate::region::{Region, registry};
 ///
 /// Numbers and truth values may be texts too, for formats that have nothing else.
 /// Without `backend` values stay where the declaration keeps them: in the process, if it says nothing. A backend from a
-/// file replaces a declared one and its proxies.
+/// file replaces a declared one; declared proxies stay, and stand before it.
 #[derive(Clone, Default, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Config(BTreeMap<String, Value>);

@@ -31,6 +31,9 @@ pub(crate) fn evicted(_region: &str) {}
 pub(crate) fn backend_failed(_region: &str, _error: &Error) {}
 
 #[inline]
+pub(crate) fn backend_left_alone(_region: &str, _failures: u32) {}
+
+#[inline]
 pub(crate) fn backend_recovered(_region: &str) {}
 
 #[inline]

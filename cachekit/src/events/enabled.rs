@@ -67,6 +67,11 @@ pub(crate) fn backend_failed(region: &str, error: &Error) {
     warn!(target: "cachekit", region, %error, "backend failed");
 }
 
+/// The backend has failed so often in a row that nobody asks it any more, but for a probe now and then.
+pub(crate) fn backend_left_alone(region: &str, failures: u32) {
+    warn!(target: "cachekit", region, failures, "backend left alone");
+}
+
 /// The backend works again.
 pub(crate) fn backend_recovered(region: &str) {
     info!(target: "cachekit", region, "backend works again");

@@ -8,8 +8,8 @@
 mod implementation;
 
 pub(crate) use self::implementation::{
-    backend_failed, backend_recovered, coalesced, created, evicted, failed, invalidated, renewing, served_stale,
-    unreadable,
+    backend_failed, backend_left_alone, backend_recovered, coalesced, created, evicted, failed, invalidated, renewing,
+    served_stale, unreadable,
 };
 
 use crate::info::FnInfo;

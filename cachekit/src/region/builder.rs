@@ -15,7 +15,7 @@ use crate::codec::Codec;
 use crate::codec::MessagePack;
 use crate::error::{Error, Kind};
 use crate::key::generator::KeyContext;
-use crate::remote::settings::RemoteSettings;
+use crate::remote::settings::{RemoteSettings, Wrap};
 use crate::remote::{Breaker, OnBackendError};
 use crate::timing::{RefreshAhead, Timing};
 
@@ -80,11 +80,8 @@ impl Settings {
             (Some(new), Some(old)) => Arc::ptr_eq(new, old),
             _ => false,
         };
-        let same_backend = match (&self.remote.backend, &old.remote.backend) {
-            (None, None) => true,
-            (Some(new), Some(before)) => Arc::ptr_eq(new, before) && self.key_prefix == old.key_prefix,
-            _ => false,
-        };
+        let same_backend =
+            self.remote.is_that_of(&old.remote) && (self.remote.backend.is_none() || self.key_prefix == old.key_prefix);
         same_clock && same_generator && same_backend && self.version == old.version
     }
 }
@@ -290,13 +287,10 @@ impl RegionBuilder {
 
     /// Puts a proxy before the backend; the last is outermost.
     ///
-    /// # Panics
-    ///
-    /// If there is no backend yet: write `.backend(…)` before `.wrap(…)`.
+    /// It stays where another backend is set, here or by a configuration: a region may be declared with its proxies and be
+    /// given its backend when that is known.
     pub fn wrap(mut self, proxy: impl Proxy) -> Self {
-        let backend = self.settings.remote.backend.take();
-        let backend = backend.expect("there is no backend to wrap yet: write `.backend(…)` before `.wrap(…)`");
-        self.settings.remote.backend = Some(crate::backend::wrap(backend, proxy));
+        self.settings.remote.proxies.push(Wrap::new(proxy));
         self
     }
 

@@ -150,7 +150,8 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// If the entry holds a value of another type, or the backend fails.
+    /// If the entry holds a value of another type; or, with [`OnBackendError::Propagate`], the backend fails, which is a `None`
+    /// otherwise.
     pub fn get<T: Value + Storable>(&self, key: impl Into<Key>) -> Result<Option<T>, Error> {
         block_on(self.get_by(Caller::Thread, key.into()))
     }

@@ -40,11 +40,12 @@ impl State {
         self.lock().failures > 0
     }
 
-    /// An operation has failed.
-    pub(super) fn failed(&self) -> Change {
+    /// An operation has failed; and whether that is the last of so many, after which the backend is left alone.
+    pub(super) fn failed(&self, most: u32) -> (Change, bool) {
         let mut health = self.lock();
         health.failures = health.failures.saturating_add(1);
-        if std::mem::replace(&mut health.is_probed, true) { Change::None } else { Change::Probe }
+        let opens = health.failures == most.max(1);
+        (if std::mem::replace(&mut health.is_probed, true) { Change::None } else { Change::Probe }, opens)
     }
 
     /// An operation has succeeded.

@@ -80,7 +80,7 @@ impl Remote {
     ) -> Option<Arc<Self>> {
         Some(Arc::new(Self {
             core: Weak::clone(core),
-            backend: settings.remote.backend.clone()?,
+            backend: settings.remote.wrapped()?,
             settings: settings.remote.clone(),
             clock,
             names: Names::new(region, settings),
@@ -247,7 +247,11 @@ impl Remote {
             Ok(_) => self.changed(kind, state.succeeded()),
             Err(error) => {
                 self.tell(error);
-                self.changed(kind, state.failed());
+                let (change, opens) = state.failed(self.settings.breaker.failures);
+                if let Some(core) = self.core.upgrade().filter(|_| opens) {
+                    events::backend_left_alone(&core.name, self.settings.breaker.failures);
+                }
+                self.changed(kind, change);
             }
         }
         result
@@ -352,7 +356,7 @@ impl Remote {
                 answer.await;
                 Ok(())
             };
-            blocking::unblock(move || drop(block_on(remote.in_time(limit, answer)))).detach();
+            blocking::unblock(move || drop(block_on(remote.in_time(limit, std::pin::pin!(answer))))).detach();
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What is set for the backend of a region.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Proxy};
 use crate::codec::{Codec, MessagePack};
 #[cfg(doc)]
 use crate::error::Error;
@@ -12,6 +13,8 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteSettings {
     pub(crate) backend: Option<Arc<dyn Backend>>,
+    /// What stands before the backend, the last outermost.
+    pub(crate) proxies: Vec<Wrap>,
     pub(crate) codec: Arc<dyn Codec>,
     pub(crate) near: Option<Duration>,
     pub(crate) lock: bool,
@@ -26,6 +29,7 @@ impl Default for RemoteSettings {
     fn default() -> Self {
         Self {
             backend: None,
+            proxies: Vec::new(),
             codec: Arc::new(MessagePack),
             near: None,
             lock: true,
@@ -38,11 +42,53 @@ impl Default for RemoteSettings {
     }
 }
 
+/// Puts one proxy before a backend.
+#[derive(Clone)]
+pub(crate) struct Wrap(Arc<dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + Sync>);
+
+impl Wrap {
+    pub(crate) fn new(proxy: impl Proxy) -> Self {
+        let proxy = Arc::new(proxy);
+        Self(Arc::new(move |next| crate::backend::wrap(next, &proxy)))
+    }
+}
+
+impl fmt::Debug for Wrap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wrap")
+    }
+}
+
 impl RemoteSettings {
+    /// The backend with its proxies before it.
+    pub(crate) fn wrapped(&self) -> Option<Arc<dyn Backend>> {
+        let backend = self.backend.clone()?;
+        Some(self.proxies.iter().fold(backend, |next, proxy| (proxy.0)(next)))
+    }
+
+    /// Whether the backend is the same, behind the same proxies.
+    pub(crate) fn is_that_of(&self, other: &Self) -> bool {
+        let same_backend = match (&self.backend, &other.backend) {
+            (None, None) => return true,
+            (Some(backend), Some(other)) => Arc::ptr_eq(backend, other),
+            _ => false,
+        };
+        let mut proxies = self.proxies.iter().zip(&other.proxies);
+        same_backend
+            && self.proxies.len() == other.proxies.len()
+            && proxies.all(|(proxy, other)| Arc::ptr_eq(&proxy.0, &other.0))
+    }
+
     /// What has no effect without a backend.
     pub(crate) fn misfit(&self) -> Option<&'static str> {
-        let is_near = self.near.is_some() && self.backend.is_none();
-        is_near.then_some("`near` has no effect: without a backend every value is kept in this process")
+        match self.backend {
+            Some(_) => None,
+            None if self.near.is_some() => {
+                Some("`near` has no effect: without a backend every value is kept in this process")
+            }
+            None if !self.proxies.is_empty() => Some("`wrap` has no effect: there is no backend to wrap"),
+            None => None,
+        }
     }
 }
 
