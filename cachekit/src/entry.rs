@@ -49,7 +49,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn get(&self) -> Result<Option<V>, Error> {
-        block_on(self.0.get(Caller::Thread))
+        block_on(self.0.now().get(Caller::Thread))
     }
 
     /// Stores a value. A computation that is running is not stored.
@@ -58,7 +58,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn set(&self, value: V) -> Result<(), Error> {
-        block_on(self.0.set(Caller::Thread, value))
+        block_on(self.0.now().set(Caller::Thread, value))
     }
 
     /// Forgets the entry. A computation that is running is not stored.
@@ -67,7 +67,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails; this process does not serve the value any more even then.
     pub fn invalidate(&self) -> Result<(), Error> {
-        block_on(self.0.invalidate(Caller::Thread))
+        block_on(self.0.now().invalidate(Caller::Thread))
     }
 
     /// Keeps the value, but the next caller renews it while the others are served the old one.
@@ -76,7 +76,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn expire(&self) -> Result<(), Error> {
-        block_on(self.0.expire(Caller::Thread))
+        block_on(self.0.now().expire(Caller::Thread))
     }
 
     /// The entry as it is, fresh or stale. Nothing is counted.
@@ -85,7 +85,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn peek(&self) -> Result<Option<Peek<V>>, Error> {
-        block_on(Peek::of(&self.0, Caller::Thread))
+        block_on(Peek::of(&self.0.now(), Caller::Thread))
     }
 
     /// The key of the entry.
@@ -97,7 +97,7 @@ impl<V: Value> Entry<V> {
     /// Whether somebody in this process computes the entry just now.
     #[must_use]
     pub fn is_computing(&self) -> bool {
-        self.0.is_computing()
+        self.0.now().is_computing()
     }
 }
 
@@ -112,7 +112,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn get(&self) -> Result<Option<V>, Error> {
-        self.0.get(Caller::Task).await
+        self.0.now().get(Caller::Task).await
     }
 
     /// Stores a value. A computation that is running is not stored.
@@ -121,7 +121,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn set(&self, value: V) -> Result<(), Error> {
-        self.0.set(Caller::Task, value).await
+        self.0.now().set(Caller::Task, value).await
     }
 
     /// Forgets the entry. A computation that is running is not stored.
@@ -130,7 +130,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails; this process does not serve the value any more even then.
     pub async fn invalidate(&self) -> Result<(), Error> {
-        self.0.invalidate(Caller::Task).await
+        self.0.now().invalidate(Caller::Task).await
     }
 
     /// Keeps the value, but the next caller renews it while the others are served the old one.
@@ -139,7 +139,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn expire(&self) -> Result<(), Error> {
-        self.0.expire(Caller::Task).await
+        self.0.now().expire(Caller::Task).await
     }
 
     /// The entry as it is, fresh or stale. Nothing is counted.
@@ -148,7 +148,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn peek(&self) -> Result<Option<Peek<V>>, Error> {
-        Peek::of(&self.0, Caller::Task).await
+        Peek::of(&self.0.now(), Caller::Task).await
     }
 
     /// The key of the entry.
@@ -160,7 +160,7 @@ impl<V: Value> AsyncEntry<V> {
     /// Whether somebody in this process computes the entry just now.
     #[must_use]
     pub fn is_computing(&self) -> bool {
-        self.0.is_computing()
+        self.0.now().is_computing()
     }
 }
 

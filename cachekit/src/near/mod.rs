@@ -100,7 +100,11 @@ pub(crate) struct Made {
 impl Made {
     /// The same, fresh until then at most.
     pub(crate) fn until(mut self, until: Nanos) -> Self {
-        self.stamp.ttl = self.stamp.ttl.min(until.saturating_sub(self.stamp.created));
+        let ttl = until.saturating_sub(self.stamp.created);
+        if ttl < self.stamp.ttl {
+            // A renewal ahead by the cost is that of the whole ttl.
+            (self.stamp.ttl, self.stamp.cost) = (ttl, 0);
+        }
         self.attention_from = self.attention_from.min(until);
         self
     }

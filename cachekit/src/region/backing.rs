@@ -346,7 +346,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let codec = &*remote.settings.codec;
             let storage = self.policy.storage.ok_or_else(|| Error::codec("values of this type are never bytes"))?;
             envelope.codec = codec.id();
-            Content::Bytes(Record::new(envelope, &(storage.encode)(value, codec)?).into_bytes())
+            // What cannot be written is no reason for a caller to lose its value.
+            let encoded = reentrance::caught(|| (storage.encode)(value, codec)).unwrap_or_else(|payload| {
+                Err(Error::codec(format_args!("it panicked: {}", reentrance::message(&payload))))
+            });
+            Content::Bytes(Record::new(envelope, &encoded?).into_bytes())
         };
         Ok((content, (kept != NEVER).then(|| Duration::from_millis(millis_up(kept)))))
     }

@@ -110,6 +110,11 @@ impl<V> Clone for Call<V> {
 }
 
 impl<V> Call<V> {
+    /// The same entry as the caller means it now, who may be in another session than when the call was made.
+    pub(crate) fn now(&self) -> Self {
+        Self { key: self.core.flight_key(self.key.table, self.key.arguments.clone()), ..self.clone() }
+    }
+
     /// The key, as the user writes it.
     pub(crate) fn key(&self) -> Key {
         match self.info {

@@ -21,7 +21,7 @@ use crate::info::FnInfo;
 use crate::key::{Arguments, Form, Key, region_text, write_arguments};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
-use crate::remote::Remote;
+use crate::remote::{Owed, Remote};
 use crate::tags::Tags;
 use crate::timing::Timing;
 
@@ -39,6 +39,8 @@ pub(crate) struct Core {
     /// The backend that the settings name, with what belongs to it.
     remote: ArcSwapOption<Remote>,
     pub(crate) flights: Arc<Flights>,
+    /// Invalidations that the backend has not carried out; they outlive new settings.
+    owed: Arc<Owed>,
     /// Look-ups of the backend that are under way.
     pub(crate) looks: Arc<Looks>,
     pub(crate) failures: Failures,
@@ -73,6 +75,7 @@ impl Core {
             #[cfg(any(test, feature = "testing"))]
             off: Mutex::default(),
             flights: Arc::new(Flights::new()),
+            owed: Arc::default(),
             looks: Arc::new(Looks::new()),
             failures: Failures::default(),
             tags: Tags::default(),
@@ -135,7 +138,8 @@ impl Core {
 
     /// Makes what belongs to the backend that the settings name.
     fn connect(self: &Arc<Self>) {
-        let remote = Remote::new(&Arc::downgrade(self), &self.name, &self.settings(), self.clock());
+        let remote =
+            Remote::new(&Arc::downgrade(self), &self.name, &self.settings(), self.clock(), Arc::clone(&self.owed));
         self.remote.store(remote);
     }
 

@@ -62,6 +62,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let place = self.place();
         place.remove();
         let key = self.backend_key();
+        let _writing = remote.writing(&key).await;
         let stored = async {
             // The epochs are those that stand now: whoever has invalidated before finds this value.
             let seen = remote.look_up(caller, None, self.tags.to_strings()).await?;

@@ -11,6 +11,7 @@ use super::backing::Backing;
 use super::call::Call;
 use super::settle::{Settled, Why};
 use super::share::Share;
+use super::stats::Event;
 use super::step::{Step, fresh_or};
 use super::through::Claimed;
 use super::work::Work;
@@ -222,6 +223,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>, backing: Option<&Backing<V>>) -> Waited<V, E> {
+        // Who has to look again is counted by how that ends.
+        if !matches!(ended, Ended::With(Outcome::Unproven)) {
+            self.core.counters.count(Event::Coalesced);
+        }
         match ended {
             Ended::Promoted(lead) => match self.instead_of_computing(false, backing) {
                 Some(served) => Waited::Result(Ok(served)),

@@ -147,10 +147,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             self.worth(&lead, cost, &ending.tags, came)
         };
         let (judged, kept) = match judged {
-            Ok((Ok(value), made)) => match self.keep(caller, &mut lead, &backing, &value, made.as_ref()).await {
-                Ok(kept) => (Ok((Ok(value), made)), Some(kept)),
-                Err(payload) => (Err(payload), None),
-            },
+            Ok((Ok(value), made)) => {
+                match self.keep(caller, &mut lead, ending.why, &backing, &value, made.as_ref()).await {
+                    Ok(kept) => (Ok((Ok(value), made)), Some(kept)),
+                    Err(payload) => (Err(payload), None),
+                }
+            }
             judged => (judged, None),
         };
         if let Some(hold) = backing.hold.as_ref().filter(|_| !matches!(kept, Some(Kept::Stored | Kept::Overtaken))) {
@@ -236,9 +238,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let stamp = made.filter(|_| stored).map(|made| made.stamp);
         let mut _failure = None;
         match made {
+            // The old value stays, and nobody asks for another one so soon.
+            Some(_) if why == Why::Background && matches!(kept, Some(Kept::Passed | Kept::Unproven)) => {
+                drop(self.cover(lead, why, backing));
+            }
             // Stored, which forgets failures, or overtaken by something newer.
             Some(_) => {}
-            // The old value stays, and nobody asks for another one so soon.
             None if why == Why::Background => drop(self.cover(lead, why, backing)),
             // It works again, whatever becomes of the value.
             None => lead.note(|| _failure = self.core.failures.forget(&self.key)),

@@ -76,16 +76,19 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let core = &self.core;
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let is_fresh = verdict.is_fresh();
+        let fresh = if is_read { Source::Backend } else { Source::Fresh };
         let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
             Some(found) if verdict == Verdict::Fresh => {
-                return Some(Step::Serve(self.served(found, if is_read { Source::Backend } else { Source::Fresh })));
+                return Some(Step::Serve(self.served(found, fresh)));
             }
             found => found,
         };
         let takes = self.would_take(found.as_ref().map(|found| (&found.stamp, verdict)), at, in_background);
         match (core.failures.stand_in(&self.key, at.now, at.epoch, takes), found.as_ref()) {
             (Some(StandIn::OldValue), Some(found)) => {
-                return Some(Step::Serve(self.served(found.clone(), fresh_or(Source::StaleOnError, is_fresh))));
+                return Some(Step::Serve(
+                    self.served(found.clone(), if is_fresh { fresh } else { Source::StaleOnError }),
+                ));
             }
             (Some(StandIn::Error(error)), _) => {
                 core.counters.count(Event::Hit);
@@ -107,7 +110,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Step::Compute(lead, if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing }, backing)
             }
             Turn::Follow(follower) => {
-                core.counters.count(Event::Coalesced);
                 events::coalesced(self.subject(&|| self.key()));
                 let patience = self.patience(at);
                 let backing = backing.map(|backing| Backing { waits_until: Some(patience.until), ..backing });
@@ -115,7 +117,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
             Turn::Busy => {
                 let found = found?;
-                Step::Serve(self.served(found, fresh_or(Source::Stale, is_fresh)))
+                Step::Serve(self.served(found, if is_fresh { fresh } else { Source::Stale }))
             }
             Turn::Settled => return None,
             Turn::Alone => Step::Bypass,
@@ -156,12 +158,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         share: Option<Share<E>>,
         work: &Work<V, E, A, B, D>,
     ) -> Option<Served<V>> {
+        let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         lead.queue();
         // What this one call asks for is no reason to store less, or something else, for everyone.
         let call = Self { options: CallOptions::default(), ..self.clone() };
         // A copy of the arguments that panics is a renewal that fails: this caller has a value.
         let started = reentrance::caught(|| work.renew(call, lead, share, backing));
         let is_started = started.as_ref().is_ok_and(|is_started| *is_started);
+        let fresh = if is_read { Source::Backend } else { Source::Fresh };
         self.core.counters.count(if is_started { Event::Renewal } else { Event::RenewalSkipped });
         events::renewing(self.subject(&|| self.key()), is_started);
         if started.is_err() {
@@ -172,7 +176,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             // Expired or invalidated within its ttl, or without one: no span ends that by itself.
             return None;
         }
-        Some(self.served(found, fresh_or(Source::Stale, is_fresh)))
+        Some(self.served(found, if is_fresh { fresh } else { Source::Stale }))
     }
 
     fn elect(

@@ -110,7 +110,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
         };
         let remote = Arc::clone(&backing.remote);
-        let Some(reading) = backing.reading.as_ref().filter(|_| remote.has_leases() && self.options.stores) else {
+        let Some(reading) = backing.reading.as_ref().filter(|_| remote.has_leases()) else {
             count(Event::Miss);
             return Claimed::Compute(lead, backing);
         };
@@ -266,14 +266,24 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         &self,
         caller: Caller,
         lead: &mut Lead,
+        why: Why,
         backing: &Backing<V>,
         value: &V,
         made: Option<&Made>,
     ) -> Result<Kept, reentrance::Payload> {
         let remote = &backing.remote;
+        // A new value that somebody asked for is not to be followed by the old one when the backend works again.
+        let owes = |key: &str| {
+            if why == Why::Refresh {
+                remote.owe(vec![key.to_owned()]);
+            }
+        };
         let Some(reading) = &backing.reading else {
             return Ok(match made {
-                Some(made) => self.stand_in(remote, lead, value, made),
+                Some(made) => {
+                    owes(&self.backend_key());
+                    self.stand_in(remote, lead, value, made)
+                }
                 None => Kept::Passed,
             });
         };
@@ -289,6 +299,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 return Ok(self.pass(caller, lead, backing).await);
             }
         };
+        // Without a lease it is this that keeps an invalidation of this process apart.
+        let _writing = if backing.hold.is_none() { remote.writing(&reading.key).await } else { None };
         if !lead.is_attached() || made.stamp.epoch != self.core.epoch() {
             return Ok(Kept::Overtaken);
         }
@@ -302,11 +314,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             (_, Err(error)) => Err(error),
             (Some(hold), _) => remote.commit(caller, hold, content, keep).await,
             (None, _) => {
+                let unsure = Unsure { remote, key: Some(reading.key.clone()) };
                 let set = remote.set(caller, reading.key.clone(), content, keep).await;
-                // Without a lease nothing fences this off but what happened here meanwhile.
-                if set.is_ok() && !lead.is_attached() {
-                    drop(remote.delete(caller, vec![reading.key.clone()]).await);
-                    return Ok(Kept::Overtaken);
+                if set.is_ok() {
+                    unsure.settle();
                 }
                 set.map(|()| true)
             }
@@ -320,10 +331,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Kept::Stored
             }
             Ok(false) => Kept::Overtaken,
-            Err(_) => match self.stand_in(remote, lead, value, made) {
-                Kept::Passed if backing.hold.is_some() => Kept::Unproven,
-                kept => kept,
-            },
+            Err(_) => {
+                owes(&reading.key);
+                match self.stand_in(remote, lead, value, made) {
+                    Kept::Passed if backing.hold.is_some() => Kept::Unproven,
+                    kept => kept,
+                }
+            }
         })
     }
 
@@ -331,6 +345,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     fn keep_stored(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) {
         let near = remote.near().map(|span| made.stamp.created.saturating_add(nanos(span)));
         if let Some(until) = near {
+            // What somebody has found before this was stored is older.
+            self.core.looks.detach(&self.key);
             let _leading = reentrance::Leading::storing(lead.flight());
             let near = made.clone().until(until);
             self.store_near(value, &near, &mut |store| lead.commit(store));
@@ -348,6 +364,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if span == 0 {
             return Kept::Passed;
         }
+        self.core.looks.detach(&self.key);
         let made = made.clone().until(made.stamp.created.saturating_add(span));
         let _leading = reentrance::Leading::storing(lead.flight());
         let stored = remote.stand_in(|| self.store_near(value, &made, &mut |store| lead.commit(store)));
@@ -368,6 +385,26 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             },
             None if backing.remote.has_leases() => Kept::Overtaken,
             None => Kept::Passed,
+        }
+    }
+}
+
+/// A write without a lease whose end nobody knows: it may yet come after an invalidation, so the key is owed one.
+struct Unsure<'a> {
+    remote: &'a Remote,
+    key: Option<String>,
+}
+
+impl Unsure<'_> {
+    fn settle(mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for Unsure<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.remote.owe(vec![key]);
         }
     }
 }

@@ -84,7 +84,8 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     /// Whether somebody can renew the value in the background.
     pub(super) fn is_renewable<T>(&self, call: &Call<T>) -> bool {
         let is_driven = |renewal: &Renewal<V, E, A, D>| !renewal.is_async || call.core.has_runner() || has_current();
-        self.renewal.as_ref().is_some_and(is_driven)
+        // What is in the background is in no session, and stores nothing in this one.
+        call.key.session == 0 && self.renewal.as_ref().is_some_and(is_driven)
     }
 
     /// Renews the value in the background; false where there is no room for that.

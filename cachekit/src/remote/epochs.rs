@@ -115,14 +115,15 @@ impl Remote {
         let now = self.unix_now();
         let until = keep.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
         for (tag, epoch) in tags {
-            if self.lengthened.is_kept(tag, until) {
+            if self.lengthened.is_kept(tag, *epoch, until) {
                 continue;
             }
             let longer = keep.map(|keep| keep.saturating_mul(2).max(TAG_KEPT));
             if self.tag_epoch(caller, tag, longer).await? != *epoch {
                 return Ok(false);
             }
-            self.lengthened.note(tag, longer.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep))));
+            let kept = longer.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
+            self.lengthened.note(tag, *epoch, kept);
         }
         Ok(true)
     }
@@ -163,18 +164,20 @@ impl Remote {
     /// Forgets some entries for everyone.
     pub(crate) async fn delete(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
         let owed = keys.clone();
-        let deleted = self
-            .ask(Kind::Removal, caller, |backend, context| async move {
-                match &keys[..] {
-                    [key] => backend.delete(key, context).await,
-                    keys => {
-                        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-                        backend.delete_many(&keys, context).await
-                    }
+        self.remove(caller, keys).await.inspect_err(|_| self.owe(owed))
+    }
+
+    async fn remove(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
+        self.ask(Kind::Removal, caller, |backend, context| async move {
+            match &keys[..] {
+                [key] => backend.delete(key, context).await,
+                keys => {
+                    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                    backend.delete_many(&keys, context).await
                 }
-            })
-            .await;
-        deleted.inspect_err(|_| self.owe(owed))
+            }
+        })
+        .await
     }
 
     /// Marks an entry as expired for everyone.
@@ -212,9 +215,12 @@ impl Remote {
 
     /// Makes up for invalidations that have failed.
     pub(super) async fn pay(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
+        if self.owed.any() && !self.is_removable() {
+            return Err(Error::backend("it has not carried out invalidations, and removes nothing just now"));
+        }
         let due = self.owed.due();
         if !due.is_empty() {
-            self.delete(caller, due.iter().map(|(key, _)| key.clone()).collect()).await?;
+            self.remove(caller, due.iter().map(|(key, _)| key.clone()).collect()).await?;
             self.owed.paid(&due);
         }
         Ok(())
@@ -241,26 +247,26 @@ fn whole(content: &Content) -> Option<u64> {
 
 /// Until when the epochs of tags are kept, as far as this process has seen to it.
 #[derive(Default)]
-pub(super) struct Lengthened(Mutex<HashMap<String, UnixMillis>>);
+pub(super) struct Lengthened(Mutex<HashMap<String, (u64, UnixMillis)>>);
 
 impl Lengthened {
-    fn is_kept(&self, tag: &str, until: UnixMillis) -> bool {
+    fn is_kept(&self, tag: &str, epoch: u64, until: UnixMillis) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(tag).is_some_and(|known| *known >= until)
+        known.get(tag).is_some_and(|(known, kept)| *known == epoch && *kept >= until)
     }
 
-    fn note(&self, tag: &str, until: UnixMillis) {
+    fn note(&self, tag: &str, epoch: u64, until: UnixMillis) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_LENGTHENED {
             known.clear();
         }
-        known.insert(tag.to_owned(), until);
+        known.insert(tag.to_owned(), (epoch, until));
     }
 }
 
 /// Keys that were to be invalidated when the backend failed.
 #[derive(Default)]
-pub(super) struct Owed {
+pub(crate) struct Owed {
     /// Their number, so that a region that owes nothing takes no lock.
     count: AtomicUsize,
     debts: Mutex<Debts>,

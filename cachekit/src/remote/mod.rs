@@ -12,6 +12,7 @@ mod model;
 mod names;
 mod probe;
 pub(crate) mod settings;
+mod writing;
 
 use std::fmt;
 use std::future::Future;
@@ -22,16 +23,19 @@ use std::task::Poll;
 use std::time::Duration;
 
 use self::breaker::{Change, State};
+use self::epochs::Lengthened;
+pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
-use self::epochs::{Lengthened, Owed};
 pub(crate) use self::lease::{Asking, Hold, Turn, back_off};
 use self::names::Names;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};
+use self::writing::{Writers, Writing};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
 use crate::clock::{Alarm, Clock, block_on, sleep_until};
 use crate::error::Error;
 use crate::events;
+use crate::flight::reentrance;
 use crate::region::builder::Settings;
 use crate::region::core::Core;
 use crate::region::stats::Event;
@@ -48,7 +52,8 @@ pub(crate) struct Remote {
     removals: State,
     /// Whether values were kept in this process because the backend failed.
     has_stood_in: AtomicBool,
-    owed: Owed,
+    owed: Arc<Owed>,
+    writers: Writers,
     lengthened: Lengthened,
     /// When probes are due.
     alarms: Mutex<[Option<Alarm>; 3]>,
@@ -77,6 +82,7 @@ impl Remote {
         region: &str,
         settings: &Settings,
         clock: Arc<dyn Clock>,
+        owed: Arc<Owed>,
     ) -> Option<Arc<Self>> {
         Some(Arc::new(Self {
             core: Weak::clone(core),
@@ -88,7 +94,8 @@ impl Remote {
             writes: State::default(),
             removals: State::default(),
             has_stood_in: AtomicBool::new(false),
-            owed: Owed::default(),
+            owed,
+            writers: Writers::default(),
             lengthened: Lengthened::default(),
             alarms: Mutex::default(),
         }))
@@ -134,18 +141,23 @@ impl Remote {
         self.has_stood_in.store(true, Ordering::SeqCst);
         let is_stored = store();
         // Recovery may have come just before.
-        if [&self.reads, &self.writes, &self.removals].into_iter().all(|state| !state.is_failing()) {
-            self.drop_stand_ins();
-        }
+        self.drop_stand_ins();
         is_stored
     }
 
     fn drop_stand_ins(&self) {
-        if self.has_stood_in.swap(false, Ordering::SeqCst)
+        let works = [&self.reads, &self.writes, &self.removals].into_iter().all(|state| !state.is_failing());
+        if works
+            && self.has_stood_in.swap(false, Ordering::SeqCst)
             && let Some(core) = self.core.upgrade()
         {
             core.drop_backed();
         }
+    }
+
+    /// Waits until nobody else of this process writes the key, where no lease fences that off.
+    pub(crate) async fn writing(&self, key: &str) -> Option<Writing<'_>> {
+        if self.has_leases() { None } else { Some(self.writers.take(key).await) }
     }
 
     /// Finds out whether the backend can be used at all.
@@ -301,8 +313,14 @@ impl Remote {
     ) -> Result<T, Error> {
         let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
         std::future::poll_fn(|context| {
-            if let Poll::Ready(result) = answer.as_mut().poll(context) {
-                return Poll::Ready(result);
+            // What a backend or a proxy does is no reason for a caller to panic.
+            match reentrance::caught(|| answer.as_mut().poll(context)) {
+                Ok(Poll::Ready(result)) => return Poll::Ready(result),
+                Ok(Poll::Pending) => {}
+                Err(payload) => {
+                    let message = reentrance::message(&payload);
+                    return Poll::Ready(Err(Error::backend(format_args!("it panicked: {message}"))));
+                }
             }
             // Most answers of a thread's are there at once, and need no timer.
             let timer = timer.get_or_insert_with(|| {

@@ -1,12 +1,15 @@
 //! Finding out, in the background, when a backend that has failed works again.
+//!
+//! A probe does what has failed: a store may answer a ping and no read, or take a value and lend no lease.
 
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::breaker::Change;
+use super::lease::unique;
 use super::{Caller, Kind, Remote};
-use crate::backend::{Content, Put};
+use crate::backend::{Claim, Content, Lease, Put, Token};
 use crate::clock::{Alarm, block_on};
 
 impl Remote {
@@ -33,16 +36,23 @@ impl Remote {
         let limit = self.limit(kind);
         let probed = match kind {
             Kind::Read => {
-                let read =
-                    self.limited(limit, Caller::Thread, |backend, context| async move { backend.ping(context).await });
+                let key = self.names.region_epoch();
+                let read = self.limited(limit, Caller::Thread, |backend, context| async move {
+                    backend.get_many(&[&key], context).await.map(drop)
+                });
                 read.await
             }
             Kind::Write => {
-                let key = self.names.probe();
-                let written = self.limited(limit, Caller::Thread, |backend, context| async move {
+                let (key, leases) = (self.names.probe(), self.has_leases());
+                let lease = Lease { token: Token(unique()), length: Duration::from_secs(1) };
+                let written = self.limited(limit, Caller::Thread, move |backend, context| async move {
                     let content = Content::Bytes(Vec::new());
-                    let keep = Some(Duration::from_secs(1));
-                    backend.set(Put { key: &key, content: &content, keep }, context).await
+                    let put = Put { key: &key, content: &content, keep: Some(Duration::from_secs(1)) };
+                    if !leases {
+                        return backend.set(put, context).await;
+                    }
+                    backend.acquire(&key, lease, Claim::Always, context).await?;
+                    backend.commit(put, lease.token, context).await.map(drop)
                 });
                 written.await
             }

@@ -44,7 +44,9 @@ impl Default for RemoteSettings {
 
 /// Puts one proxy before a backend.
 #[derive(Clone)]
-pub(crate) struct Wrap(Arc<dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + Sync>);
+pub(crate) struct Wrap(Arc<Wrapping>);
+
+type Wrapping = dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + Sync;
 
 impl Wrap {
     pub(crate) fn new(proxy: impl Proxy) -> Self {
@@ -82,12 +84,11 @@ impl RemoteSettings {
     /// What has no effect without a backend.
     pub(crate) fn misfit(&self) -> Option<&'static str> {
         match self.backend {
-            Some(_) => None,
             None if self.near.is_some() => {
                 Some("`near` has no effect: without a backend every value is kept in this process")
             }
             None if !self.proxies.is_empty() => Some("`wrap` has no effect: there is no backend to wrap"),
-            None => None,
+            Some(_) | None => None,
         }
     }
 }
