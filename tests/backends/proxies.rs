@@ -137,7 +137,7 @@ impl Proxy for Veiled {
     ) -> Answer<'a, Acquired> {
         Answer::later(async move {
             Ok(match next.acquire(key, lease, claim, context).await? {
-                Acquired::Stored(content) => Acquired::Stored(Self::turned(&content)),
+                Acquired::Stored(stored) => Acquired::Stored(Self::turned(&stored)),
                 other => other,
             })
         })

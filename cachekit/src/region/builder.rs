@@ -279,7 +279,7 @@ impl RegionBuilder {
     /// Where values are kept beside this process. Default: nowhere.
     ///
     /// Calls then read the backend each time, unless [`near`](Self::near) keeps values in this process too; those of one
-    /// process that ask for a key at once share one read. It replaces the backend that was set before, and its proxies.
+    /// process that ask for a key at once share one read. It replaces the backend that was set before, not its proxies.
     pub fn backend(mut self, backend: impl IntoBackend) -> Self {
         self.settings.remote.backend = Some(backend.into_backend());
         self
