@@ -5,6 +5,7 @@
 mod calls;
 mod cluster;
 mod config;
+mod failing;
 mod leases;
 mod proxies;
 mod records;

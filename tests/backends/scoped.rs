@@ -296,3 +296,20 @@ fn past_its_ttl_a_value_is_renewed_within_its_scope() {
     assert_eq!(other.enter(|| region.get::<u64>("k").unwrap()), None);
     assert!(call(&other) > renewed);
 }
+
+#[test]
+fn an_entry_is_that_of_the_session_in_which_it_is_used() {
+    regions! { static HANDED = Region::builder("handed row").backend(Scoped::new()); }
+    #[cache_on_arguments(region = HANDED, in_memory)]
+    fn row(_id: u64) -> Arc<Row> {
+        next()
+    }
+    let (one, other) = (Scope::new(), Scope::new());
+    let handle = one.enter(|| row::entry(1));
+    let (first, second) = (one.enter(|| row(1)), other.enter(|| row(1)));
+    let found = |scope: &Scope| scope.enter(|| handle.get()).unwrap().expect("it was computed");
+    assert!(Arc::ptr_eq(&found(&one), &first) && Arc::ptr_eq(&found(&other), &second));
+    other.enter(|| handle.invalidate()).unwrap();
+    assert!(other.enter(|| handle.get()).unwrap().is_none());
+    assert!(Arc::ptr_eq(&found(&one), &first));
+}

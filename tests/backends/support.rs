@@ -39,6 +39,10 @@ impl Processes {
 pub(crate) struct Counted(AtomicU64);
 
 impl Counted {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     pub(crate) fn run(&self) -> u64 {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
