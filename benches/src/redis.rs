@@ -5,7 +5,7 @@
 use std::env;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cachekit::{Region, cache_on_arguments, regions};
 use cachekit_backends::redis::Redis;
@@ -23,7 +23,7 @@ const TASKS: u64 = 64;
 const WORKERS: usize = 2;
 
 regions! {
-    static SHARED = Region::builder("shared").ttl(std::time::Duration::from_hours(1));
+    static SHARED = Region::builder("shared").ttl(Duration::from_hours(1));
 }
 
 #[cache_on_arguments(region = SHARED)]
@@ -78,14 +78,20 @@ fn tasks(server: &RedisServer, rounds: usize) {
     let client = Client::open(server.url()).expect("it is a URL");
     let connection = runtime.block_on(client.get_multiplexed_async_connection()).expect("redis-server is there");
     println!("\n{:<52}{:>10}{:>11}{:>9}", "hits on Redis, 64 tasks at once", "bare GET", "cachekit", "ratio");
-    for (name, keys) in [("distinct keys, calls a second", TASKS), ("one key, calls a second", 1)] {
-        let mut times = [Vec::new(), Vec::new()];
+    for (name, keys) in [("distinct keys", TASKS), ("one key", 1)] {
+        let mut rounds_of: [[Vec<f64>; 2]; 2] = Default::default();
         for _ in 0..rounds {
-            times[0].push(at_once(&runtime, |task| bare_calls(connection.clone(), task % keys)));
-            times[1].push(at_once(&runtime, |task| calls(task % keys)));
+            let bare = at_once(&runtime, |task| bare_calls(connection.clone(), task % keys));
+            let ours = at_once(&runtime, |task| calls(task % keys));
+            for (rounds, round) in rounds_of.iter_mut().flatten().zip([bare, ours].into_iter().flatten()) {
+                rounds.push(round);
+            }
         }
-        let [bare, ours] = times.each_mut().map(|times| median(times));
-        println!("{name:<52}{bare:>10.0}{ours:>11.0}{:>9.2}", ours / bare);
+        let [[bare, bare_cpu], [ours, ours_cpu]] =
+            rounds_of.each_mut().map(|of| of.each_mut().map(|rounds| median(rounds)));
+        let (calls, cpu) = (format!("{name}, calls a second"), format!("{name}, time of the processor a call"));
+        println!("{calls:<52}{bare:>10.0}{ours:>11.0}{:>9.2}", ours / bare);
+        println!("{cpu:<52}{bare_cpu:>7.1} us{ours_cpu:>8.1} us{:>9.2}", ours_cpu / bare_cpu);
     }
 }
 
@@ -106,14 +112,20 @@ async fn bare_calls(mut connection: MultiplexedConnection, n: u64) {
     }
 }
 
-/// Calls a second of all tasks.
-fn at_once<F: Future<Output = ()> + Send + 'static>(runtime: &Runtime, task: impl Fn(u64) -> F) -> f64 {
-    let start = Instant::now();
+/// Calls a second of all tasks, and microseconds that the processor spends on each in this process.
+fn at_once<F: Future<Output = ()> + Send + 'static>(runtime: &Runtime, task: impl Fn(u64) -> F) -> [f64; 2] {
+    let (start, spent) = (Instant::now(), processor_time());
     let tasks: Vec<_> = (0..TASKS).map(|number| runtime.spawn(task(number))).collect();
     for task in tasks {
         runtime.block_on(task).expect("no task panics");
     }
-    f64::from(CALLS) * 64.0 / start.elapsed().as_secs_f64()
+    let calls = f64::from(CALLS) * 64.0;
+    [calls / start.elapsed().as_secs_f64(), processor_time().saturating_sub(spent).as_secs_f64() * 1e6 / calls]
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 
 /// Microseconds each.

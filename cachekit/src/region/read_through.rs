@@ -92,14 +92,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     {
         let remote = self.remote().map(|remote| (remote, self.names(&work)));
         let in_background = work.is_renewable(self);
-        let mut first = None;
-        if let Some((remote, names)) = &remote {
-            let tells = work.refusal.is_some();
-            match self.step_through(remote, Caller::Task, names, in_background, tells).await {
-                Step::Serve(served) => return Ok(served),
-                step => first = Some(step),
+        let first = match &remote {
+            None => None,
+            Some((remote, names)) => {
+                let tells = work.refusal.is_some();
+                match self.step_through(remote, Caller::Task, names, in_background, tells).await {
+                    Step::Serve(served) => return Ok(served),
+                    step => Some(step),
+                }
             }
-        }
+        };
         // Boxed, so that the future of a hit is small.
         Box::pin(self.go_on_async(first, remote, in_background, share, work)).await
     }
