@@ -233,7 +233,7 @@ fn callers_who_store_nothing_share_a_computation_too() {
     UNSTORED.configure(|r| r.backend(Memory::new())).unwrap();
     std::thread::scope(|threads| {
         for _ in 0..8 {
-            threads.spawn(|| assert_eq!(load::with(|o| o.no_store(), 1), 1));
+            threads.spawn(|| assert_eq!(load::with(cachekit::CallOptions::no_store, 1), 1));
         }
     });
     assert_eq!((RUNS.runs(), load::get(1).unwrap()), (1, None));
