@@ -285,13 +285,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         Answer::later(async move { self.delete(key, context).await.map(|()| false) })
     }
 
-    /// Asks for the lease of a key.
+    /// Asks for the lease of a key. As provided it grants everything: with `has_leases` this, `commit`, `renew` and `abandon`
+    /// are all to be written.
     fn acquire<'a>(&'a self, key: &'a str, lease: Lease, claim: Claim<'a>, context: Context) -> Answer<'a, Acquired> {
         let _ = (key, lease, claim, context);
         Ok(Acquired::Granted).into()
     }
 
-    /// Stores a content if the token's lease still stands, and ends the lease; whether it did.
+    /// Stores a content if the token's lease still stands, and ends the lease; whether it did. As provided it always stores.
     fn commit<'a>(&'a self, put: Put<'a>, token: Token, context: Context) -> Answer<'a, bool> {
         let _ = token;
         Answer::later(async move { self.set(put, context).await.map(|()| true) })
