@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use cachekit::Breaker;
-use cachekit::testing::ManualClock;
+use cachekit::testing::{ManualClock, waiting};
 use cachekit_test_servers::{Proxy, RedisServer, poll_until};
 use tokio::runtime::Runtime;
 
@@ -92,7 +92,7 @@ fn a_computation_that_began_before_the_outage_serves_those_who_come_during_it() 
             let value = region.get_or_create("k", || {
                 server.kill();
                 let second = scope.spawn(|| callers.get_or_create(&region, "k", || 2));
-                let waits = || region.stats().coalesced == 1;
+                let waits = || waiting(&region, "k") == 1;
                 poll_until("the second waits", || (waits() || second.is_finished()).then_some(()));
                 assert!(waits(), "the second has computed");
                 1_u64
