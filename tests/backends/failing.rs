@@ -258,3 +258,41 @@ fn the_epoch_of_a_tag_is_kept_as_long_as_what_carries_it() {
     clock.advance(2 * DAY);
     assert_eq!(load(1), 2, "fresh for five more days");
 }
+
+/// Holds whoever stores a value, once it is armed.
+#[derive(Clone, Debug, Default)]
+struct Held(Arc<(AtomicBool, AtomicBool, AtomicBool)>);
+
+impl Proxy for Held {
+    fn set<'a>(&'a self, next: &'a dyn Backend, put: Put<'a>, context: Context) -> Answer<'a, ()> {
+        let (armed, came, opened) = &*self.0;
+        if armed.swap(false, Ordering::SeqCst) {
+            came.store(true, Ordering::SeqCst);
+            until("somebody opens", || opened.load(Ordering::SeqCst));
+        }
+        next.set(put, context)
+    }
+}
+
+#[test]
+fn without_leases_too_an_invalidation_outlasts_what_this_process_is_just_storing() {
+    for many in [false, true] {
+        let held = Held::default();
+        let region = Region::builder("unfenced").ttl(TTL).lock(false).backend(Memory::new()).wrap(held.clone());
+        let region = region.build().unwrap();
+        assert_eq!(region.get::<u64>("k").unwrap(), None);
+        let (armed, came, opened) = &*held.0;
+        armed.store(true, Ordering::SeqCst);
+        std::thread::scope(|threads| {
+            threads.spawn(|| region.get_or_create("k", || 1_u64));
+            until("the value is on its way", || came.load(Ordering::SeqCst));
+            let deleted = threads.spawn(|| if many { region.delete_many(["k", "j"]) } else { region.delete("k") });
+            // Counted before it is carried out.
+            until("it is being deleted", || region.stats().invalidations >= 1);
+            assert!(!deleted.is_finished(), "it waits for what may come after it");
+            opened.store(true, Ordering::SeqCst);
+            deleted.join().unwrap().unwrap();
+        });
+        assert_eq!(region.get_or_create("k", || 2_u64), 2);
+    }
+}

@@ -62,7 +62,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let place = self.place();
         place.remove();
         let key = self.backend_key();
-        let _writing = remote.writing(&key).await;
+        let _writing = remote.writing(std::slice::from_ref(&key)).await;
         let stored = async {
             // The epochs are those that stand now: whoever has invalidated before finds this value.
             let seen = remote.look_up(caller, None, self.tags.to_strings()).await?;
@@ -145,6 +145,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 remote.keep_tags(caller, &tags, keep).await?;
                 puts.push((key.clone(), content, keep));
             }
+            let _writing = remote.writing(&keys).await;
             remote.set_many(caller, puts).await
         };
         let stored = stored.await;

@@ -42,7 +42,6 @@ impl Place<'_> {
         self.told("entry");
         self.remove();
         let Some((remote, key)) = &self.remote else { return Ok(()) };
-        let _writing = remote.writing(key).await;
         let deleted = remote.delete(caller, vec![key.clone()]).await;
         // Somebody may have read the old value meanwhile.
         self.remove();
@@ -63,7 +62,6 @@ impl Place<'_> {
             return Ok(());
         };
         self.remove();
-        let _writing = remote.writing(key).await;
         let expired = remote.expire(caller, key.clone()).await;
         self.remove();
         expired

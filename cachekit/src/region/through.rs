@@ -300,7 +300,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
         };
         // Without a lease it is this that keeps an invalidation of this process apart.
-        let _writing = if backing.hold.is_none() { remote.writing(&reading.key).await } else { None };
+        let _writing = remote.writing(std::slice::from_ref(&reading.key)).await;
         if !lead.is_attached() || made.stamp.epoch != self.core.epoch() {
             return Ok(Kept::Overtaken);
         }

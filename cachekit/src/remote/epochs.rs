@@ -164,6 +164,7 @@ impl Remote {
     /// Forgets some entries for everyone.
     pub(crate) async fn delete(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
         let owed = keys.clone();
+        let _writing = self.writing(&keys).await;
         self.remove(caller, keys).await.inspect_err(|_| self.owe(owed))
     }
 
@@ -202,6 +203,7 @@ impl Remote {
 
     async fn patch(self: &Arc<Self>, caller: Caller, key: String, patch: Patch) -> Result<(), Error> {
         let owed = key.clone();
+        let _writing = self.writing(std::slice::from_ref(&key)).await;
         let patched = self
             .ask(Kind::Write, caller, |backend, context| async move { backend.patch(&key, patch, context).await })
             .await;

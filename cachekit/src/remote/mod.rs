@@ -155,9 +155,9 @@ impl Remote {
         }
     }
 
-    /// Waits until nobody else of this process writes the key, where no lease fences that off.
-    pub(crate) async fn writing(&self, key: &str) -> Option<Writing<'_>> {
-        if self.has_leases() { None } else { Some(self.writers.take(key).await) }
+    /// Waits until nobody else of this process writes these keys, where no lease fences that off.
+    pub(crate) async fn writing(&self, keys: &[String]) -> Vec<Writing<'_>> {
+        if self.has_leases() { Vec::new() } else { self.writers.take_all(keys).await }
     }
 
     /// Finds out whether the backend can be used at all.

@@ -22,8 +22,19 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Writers {
-    /// Waits until nobody else writes the key.
-    pub(super) async fn take(&self, key: &str) -> Writing<'_> {
+    /// Waits until nobody else writes any of the keys; in one order, so that two who write several do not wait for each other.
+    pub(super) async fn take_all(&self, keys: &[String]) -> Vec<Writing<'_>> {
+        let mut keys: Vec<&String> = keys.iter().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut taken = Vec::with_capacity(keys.len());
+        for key in keys {
+            taken.push(self.take(key).await);
+        }
+        taken
+    }
+
+    async fn take(&self, key: &str) -> Writing<'_> {
         loop {
             let listener = self.changed.listen();
             if self.busy().insert(key.to_owned()) {
