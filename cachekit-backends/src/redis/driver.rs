@@ -9,13 +9,11 @@ use std::thread;
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle};
 
-use super::alarms::Alarms;
 use super::fault::{Fault, FaultKind};
 use super::wakes::Wakes;
 
 pub(super) struct Driver {
     pub(super) runtime: Handle,
-    pub(super) alarms: Arc<Alarms>,
     pub(super) wakes: Arc<Wakes>,
 }
 
@@ -31,14 +29,10 @@ pub(super) fn driver() -> Result<&'static Driver, Fault> {
 fn start() -> io::Result<Driver> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let handle = runtime.handle().clone();
-    let alarms = Arc::<Alarms>::default();
     let wakes = Arc::<Wakes>::default();
-    let (ringing, delivering) = (Arc::clone(&alarms), Arc::clone(&wakes));
+    let delivering = Arc::clone(&wakes);
     thread::Builder::new()
         .name("cachekit-redis".to_owned())
-        .spawn(move || {
-            runtime.spawn(async move { delivering.deliver().await });
-            runtime.block_on(ringing.ring());
-        })
-        .map(|_| Driver { runtime: handle, alarms, wakes })
+        .spawn(move || runtime.block_on(delivering.deliver()))
+        .map(|_| Driver { runtime: handle, wakes })
 }

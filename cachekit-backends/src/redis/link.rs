@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::attempt::{Attempt, Next};
 use super::driver::driver;
 use super::fault::Fault;
+use super::reads::Reads;
 use super::request::{Packed, Request};
 use super::server::Server;
 
@@ -40,6 +41,7 @@ enum State {
 #[derive(Clone)]
 struct Wire {
     connection: MultiplexedConnection,
+    reads: Reads,
     /// How often it has answered.
     answers: Arc<AtomicU64>,
 }
@@ -68,9 +70,7 @@ pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Dura
             }
         }
     });
-    let (driver, due) = (driver()?, Instant::now() + limit);
-    let asked = pin!(driver.wakes.with_others(asked));
-    driver.alarms.within(due, asked).await.unwrap_or_else(|| Err(Fault::late(limit)))
+    driver()?.wakes.with_others(asked).await
 }
 
 /// A connection, and whether it was there before.
@@ -103,7 +103,8 @@ async fn connect(server: Arc<Server>, limit: Duration) {
     let opened = tokio::time::timeout(limit, server.source.open_shared()).await;
     let opened = opened.unwrap_or_else(|_| Err(Fault::late(limit)));
     if let Ok(connection) = pass.tell(opened, Instant::now()) {
-        *ending.0.lock() = State::Up(Wire { connection, answers: Arc::default() });
+        let reads = Reads::on(connection.clone());
+        *ending.0.lock() = State::Up(Wire { connection, reads, answers: Arc::default() });
     }
 }
 
@@ -139,10 +140,11 @@ impl Link {
 
 impl Wire {
     async fn exchange(&mut self, link: &Link, packed: &Packed<'_>, limit: Duration) -> RedisResult<Value> {
-        let Self { connection, answers } = self;
+        let Self { connection, reads, answers } = self;
         let before = answers.load(Ordering::Relaxed);
         let mut sent = Sent { link, answers, before, since: Instant::now(), limit, answered: false };
         let answer = match packed {
+            Packed::Read(command) => reads.ask(command).await,
             Packed::One(command) => connection.send_packed_command(command).await,
             Packed::Many(pipeline) => {
                 connection.send_packed_commands(pipeline, 0, pipeline.len()).await.map(Value::Array)

@@ -21,7 +21,6 @@
 //! redis = { url = "redis://cache.internal:6379", user = "myapp", password = "secret", database = 2 }
 //! ```
 
-mod alarms;
 mod attempt;
 mod config;
 mod driver;
@@ -29,6 +28,7 @@ mod fault;
 mod gate;
 mod link;
 mod pool;
+mod reads;
 mod reply;
 mod request;
 mod script;
@@ -134,7 +134,7 @@ impl Backend for Redis {
     }
 
     fn get<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, Option<Content>> {
-        self.ask(Ok(Request::get(key)), context, reply::content)
+        self.ask(Ok(Request::get_many(&[key])), context, |value| Ok(reply::contents(value, 1)?.pop().flatten()))
     }
 
     fn set<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, ()> {

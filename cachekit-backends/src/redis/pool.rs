@@ -112,6 +112,7 @@ impl Socket {
             self.limit = Some(limit);
         }
         match packed {
+            Packed::Read(command) => self.connection.req_command(command),
             Packed::One(command) => self.connection.req_command(command),
             Packed::Many(pipeline) => {
                 let bytes = pipeline.get_packed_pipeline();

@@ -1,6 +1,7 @@
 //! What is asked of a server, in one round trip: each operation of a backend as commands or calls of scripts.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cachekit::Error;
@@ -20,6 +21,7 @@ pub(super) struct Request<'a> {
 }
 
 enum Steps<'a> {
+    Read(Arc<Cmd>),
     Command(Cmd),
     Script(&'static Script, Vec<Call<'a>>),
 }
@@ -49,6 +51,8 @@ pub(super) struct Form {
 
 /// A request as the client takes it.
 pub(super) enum Packed<'a> {
+    /// It may be carried out together with others.
+    Read(&'a Arc<Cmd>),
     One(Cow<'a, Cmd>),
     Many(Pipeline),
 }
@@ -58,18 +62,12 @@ impl<'a> Request<'a> {
         Self::command("ping", redis::cmd("PING"))
     }
 
-    pub(super) fn get(key: &'a str) -> Self {
-        let mut get = Cmd::with_capacity(2, 16 + key.len());
-        get.arg("GET").arg(slot::value(key).as_ref());
-        Self::command("get", get)
-    }
-
     pub(super) fn get_many(keys: &[&'a str]) -> Self {
         let mut get = redis::cmd("MGET");
         for key in keys {
             get.arg(slot::value(key).as_ref());
         }
-        Self::command("get_many", get)
+        Self { operation: "get", steps: Steps::Read(Arc::new(get)) }
     }
 
     pub(super) fn delete(keys: &[&'a str]) -> Self {
@@ -144,6 +142,7 @@ impl<'a> Request<'a> {
 
     pub(super) fn pack(&self, form: Form) -> Packed<'_> {
         match &self.steps {
+            Steps::Read(command) => Packed::Read(command),
             Steps::Command(command) => Packed::One(Cow::Borrowed(command)),
             Steps::Script(script, calls) if calls.len() == 1 => Packed::One(Cow::Owned(calls[0].pack(script, form))),
             Steps::Script(script, calls) => {

@@ -10,7 +10,7 @@ use cachekit::record::{Envelope, NEVER};
 use cachekit_backends::redis::Redis;
 use cachekit_test_servers::{RedisServer, poll_until};
 
-use crate::support::{callers, connect, content, get, set, through, wait};
+use crate::support::{LIMIT, callers, connect, content, get, set, task, text, through, wait};
 
 const SECRET: &str = "hunter2";
 
@@ -92,6 +92,29 @@ fn who_may_do_nothing_is_refused() {
         let error = set(&of("elsewhere"), "k", "v", caller).unwrap_err();
         assert!(error.is_refused(), "{error}");
         set(&of("elsewhere"), "other:k", "v", caller).unwrap();
+    }
+}
+
+#[test]
+fn what_one_task_may_not_read_is_no_others_refusal() {
+    let server = RedisServer::start();
+    server.command(&["SET", "ours:k", "v"]);
+    server.command(&["ACL", "SETUSER", "us", "on", ">p", "~ours:*", "+@all"]);
+    let redis = connect(&format!("redis://us:p@127.0.0.1:{}", server.port()));
+    get(&redis, "ours:k", task(LIMIT)).unwrap();
+    // While it stands still, what is asked for is gathered.
+    server.stop();
+    let mut asked: Vec<_> =
+        (0..40).map(|n| redis.get(if n % 2 == 0 { "ours:k" } else { "theirs:k" }, task(LIMIT))).collect();
+    for answer in &mut asked {
+        assert!(futures::FutureExt::now_or_never(answer).is_none());
+    }
+    server.resume();
+    for (n, answer) in asked.into_iter().enumerate() {
+        match wait(answer) {
+            Ok(found) => assert_eq!((n % 2, found.as_ref().map(text).as_deref()), (0, Some("v"))),
+            Err(error) => assert!(n % 2 == 1 && error.to_string().contains("NOPERM"), "{n}: {error}"),
+        }
     }
 }
 

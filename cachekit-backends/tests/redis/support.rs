@@ -6,6 +6,8 @@ use cachekit::Error;
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Put, Token};
 use cachekit_backends::redis::Redis;
 use futures::executor::block_on;
+use futures::{FutureExt, select};
+use futures_timer::Delay;
 
 /// Longer than anything takes that works.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
@@ -45,7 +47,20 @@ pub(crate) fn set(redis: &Redis, key: &str, text: &str, context: Context) -> Res
 }
 
 pub(crate) fn get(redis: &Redis, key: &str, context: Context) -> Result<Option<String>, Error> {
-    wait(redis.get(key, context)).map(|found| found.as_ref().map(text))
+    let mut answer = redis.get(key, context);
+    let found = if context.may_block() {
+        wait(answer)
+    } else {
+        // A task gives up by itself, as a region does.
+        block_on(async {
+            let mut limit = Delay::new(context.limit()).fuse();
+            select! {
+                found = (&mut answer).fuse() => found,
+                () = limit => Err(Error::timeout("the task has given up")),
+            }
+        })
+    };
+    found.map(|found| found.as_ref().map(text))
 }
 
 pub(crate) fn commit(redis: &Redis, key: &str, text: &str, token: Token, context: Context) -> Result<bool, Error> {

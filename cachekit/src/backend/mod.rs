@@ -32,8 +32,9 @@
 //! 13. **Threads and tasks**: an answer is polled from any thread, with or without a runtime around it; a backend whose
 //!     client needs a runtime brings one. An answer that blocks does so only where [`may_block`](Context::may_block)
 //!     allows it, or where the backend says [`is_blocking`](Backend::is_blocking).
-//! 14. **Time limits**: an answer that blocks comes within about [`limit`](Context::limit); one that is dropped meanwhile
-//!     may have been carried out, may be yet, or never is, and harms no other. Any limit will do, one of no time among them.
+//! 14. **Time limits**: an answer that blocks comes within about [`limit`](Context::limit); one that does not is dropped by
+//!     whoever waits when that has passed, and may have been carried out, may be yet, or never is, and harms no other. Any
+//!     limit will do, one of no time among them.
 //! 15. **Errors are told**: what cannot be carried out is an error, never silence, and holds no secrets: one that can never
 //!     succeed is [`Error::refused`], one that is late [`Error::timeout`], all others are [`Error::backend`]. None is a panic.
 

@@ -7,6 +7,7 @@
 mod breaker;
 mod epochs;
 mod lease;
+mod limits;
 #[cfg(test)]
 mod model;
 mod names;
@@ -27,12 +28,13 @@ use self::epochs::Lengthened;
 pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
 pub(crate) use self::lease::{Asking, Hold, Turn, back_off};
+use self::limits::Limits;
 use self::names::Names;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};
 use self::writing::{Writers, Writing};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
-use crate::clock::{Alarm, Clock, block_on, sleep_until};
+use crate::clock::{Alarm, Clock, block_on};
 use crate::error::Error;
 use crate::events;
 use crate::flight::reentrance;
@@ -55,6 +57,7 @@ pub(crate) struct Remote {
     owed: Arc<Owed>,
     writers: Writers,
     lengthened: Lengthened,
+    limits: Arc<Limits>,
     /// When probes are due.
     alarms: Mutex<[Option<Alarm>; 3]>,
 }
@@ -88,6 +91,7 @@ impl Remote {
             core: Weak::clone(core),
             backend: settings.remote.wrapped()?,
             settings: settings.remote.clone(),
+            limits: Limits::new(Arc::clone(&clock)),
             clock,
             names: Names::new(region, settings),
             reads: State::default(),
@@ -311,7 +315,7 @@ impl Remote {
         limit: Duration,
         mut answer: Pin<&mut impl Future<Output = Result<T, Error>>>,
     ) -> Result<T, Error> {
-        let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
+        let mut waiting = None;
         std::future::poll_fn(|context| {
             // What a backend or a proxy does is no reason for a caller to panic.
             match reentrance::caught(|| answer.as_mut().poll(context)) {
@@ -322,12 +326,11 @@ impl Remote {
                     return Poll::Ready(Err(Error::backend(format_args!("it panicked: {message}"))));
                 }
             }
-            // Most answers of a thread's are there at once, and need no timer.
-            let timer = timer.get_or_insert_with(|| {
-                let until = self.clock.now().saturating_add(limit);
-                Box::pin(sleep_until(&*self.clock, until))
-            });
-            timer.as_mut().poll(context).map(|()| Err(Error::timeout(format_args!("{limit:?} have passed"))))
+            // Most answers of a thread's are there at once, and need no limit.
+            if waiting.get_or_insert_with(|| self.limits.wait(limit)).is_over(context.waker()) {
+                return Poll::Ready(Err(Error::timeout(format_args!("{limit:?} have passed"))));
+            }
+            Poll::Pending
         })
         .await
     }
