@@ -140,6 +140,33 @@ fn a_backend_that_panics_fails_and_is_asked_again_when_it_does_not() {
     });
 }
 
+/// Panics where a lease is asked for, and where one is given back that may have been granted.
+#[derive(Debug)]
+struct Leaseless;
+
+impl Proxy for Leaseless {
+    fn acquire<'a>(
+        &'a self,
+        _: &'a dyn Backend,
+        _: &'a str,
+        _: Lease,
+        _: Claim<'a>,
+        _: Context,
+    ) -> Answer<'a, Acquired> {
+        panic!("no lease is lent")
+    }
+
+    fn abandon<'a>(&'a self, _: &'a dyn Backend, _: &'a str, _: Token, _: Context) -> Answer<'a, ()> {
+        panic!("and none is taken back")
+    }
+}
+
+#[test]
+fn a_backend_that_panics_when_a_lease_is_given_back_is_no_panic_of_the_caller() {
+    let region = Region::builder("leaseless").backend(Memory::new()).wrap(Leaseless).build().unwrap();
+    assert_eq!(region.get_or_create("k", || 1_u64), 1);
+}
+
 #[test]
 fn what_a_refresh_could_not_store_is_not_followed_by_the_old_value() {
     regions! { static REFRESHED = Region::builder("refreshed"); }

@@ -368,8 +368,10 @@ impl Remote {
         let is_blocking = self.backend.is_blocking();
         let context = if is_blocking { Context::blocking(limit) } else { Context::task(limit) };
         let mut answer = Box::pin(operation(Arc::clone(&self.backend), context));
-        let is_done = !is_blocking
-            && answer.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready();
+        let mut first =
+            || answer.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready();
+        // Here too a backend that panics is none of the caller's, who may be unwinding already.
+        let is_done = !is_blocking && reentrance::caught(&mut first).unwrap_or(true);
         if !is_done {
             let remote = Arc::clone(self);
             // One that never comes is not waited for by a thread of the pool either.
