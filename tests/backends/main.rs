@@ -6,6 +6,7 @@ mod calls;
 mod cluster;
 mod config;
 mod failing;
+mod idle;
 mod leases;
 mod proxies;
 mod records;

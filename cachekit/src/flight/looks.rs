@@ -1,15 +1,18 @@
 //! One look-up of a key at a time: who comes before it is sent shares its result, who comes later shares the next one.
 //!
 //! A result that was asked for before a caller came may be older than an invalidation which that caller knows of, so it is
-//! not handed to that caller; unless it is a failure, which is no older than the caller's wait for it. A look-up that an invalidation of this process has overtaken is detached, as a flight
-//! is: what it found is not kept here.
+//! not handed to that caller; unless it is a failure, which is no older than the caller's wait for it. A look-up that an
+//! invalidation of this process has overtaken is detached, as a flight is: what it found is not kept here.
+//! Nobody counts on a look-up for ever: it may be a task's that nobody polls.
 //! What it deliberately does not know: what is looked up, and where.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::sync::{Change, Event, Map, Mutex, lock};
 use super::{Commit, FlightKey, Shared};
+use crate::clock::{Clock, comes_before};
 
 /// The look-ups of a region that are under way.
 pub(crate) struct Looks(Map<FlightKey, Arc<Look>>);
@@ -24,8 +27,8 @@ struct Look {
 struct State {
     /// How many were sent.
     sent: u64,
-    /// Whether one is under way.
-    is_out: bool,
+    /// The number of the one that is under way, if there is one; of several the last.
+    out: Option<u64>,
     /// Callers who have joined and not left.
     callers: usize,
     /// The last result, with the number of its look-up.
@@ -56,7 +59,7 @@ impl Looks {
         let joined = |look: &Arc<Look>| {
             let mut state = lock(&look.state);
             state.callers += 1;
-            (Arc::clone(look), state.sent + 1, state.sent + u64::from(!state.is_out))
+            (Arc::clone(look), state.sent + 1, state.sent + u64::from(state.out.is_none()))
         };
         let (_, (look, next, awaited)) = self.0.locked(key, |found| {
             if let Some(look) = found {
@@ -78,33 +81,48 @@ impl Looks {
 impl Looker {
     /// The result of a look-up that was sent after this caller came, or a failure that it has waited for; and whether this
     /// caller sent it.
-    pub(crate) async fn result<F: Future<Output = Looked>>(&self, send: impl FnOnce() -> F) -> (Shared, bool) {
-        let mut listener = None;
+    ///
+    /// It waits for so long at most for one that somebody else has sent.
+    pub(crate) async fn result<F: Future<Output = Looked>>(
+        &self,
+        (clock, most): (&dyn Clock, Duration),
+        send: impl FnOnce() -> F,
+    ) -> (Shared, bool) {
+        let (mut listener, mut overdue) = (None, None);
         let number = loop {
-            {
+            let out = {
                 let mut state = lock(&self.look.state);
                 match &state.result {
                     Some((number, Ok(found))) if self.next <= *number => return (Arc::clone(found), false),
                     Some((number, Err(failure))) if self.awaited <= *number => return (Arc::clone(failure), false),
                     _ => {}
                 }
-                if !state.is_out {
-                    state.is_out = true;
+                if state.out.is_none() || state.out == overdue {
                     state.sent += 1;
+                    state.out = Some(state.sent);
                     break state.sent;
                 }
-            }
+                state.out
+            };
             // Nobody listens who does not wait; and whoever does looks once more first.
             match listener.take() {
                 None => listener = Some(self.look.changed.listen()),
-                Some(listener) => listener.await,
+                Some(listener) => {
+                    if !comes_before(clock, clock.now().saturating_add(most), listener).await {
+                        overdue = out;
+                    }
+                }
             }
         };
-        let out = Out { look: &self.look };
+        let out = Out { look: &self.look, number };
         let looked = send().await;
         let (Ok(result) | Err(result)) = &looked;
         let result = Arc::clone(result);
-        let _older = lock(&self.look.state).result.replace((number, looked));
+        let _older = {
+            let mut state = lock(&self.look.state);
+            let is_latest = state.result.as_ref().is_none_or(|(latest, _)| *latest < number);
+            if is_latest { state.result.replace((number, looked)) } else { Some((number, looked)) }
+        };
         drop(out);
         (result, true)
     }
@@ -140,13 +158,14 @@ impl Drop for Looker {
 /// A look-up that is under way; dropped, the next caller may send one.
 struct Out<'a> {
     look: &'a Look,
+    number: u64,
 }
 
 impl Drop for Out<'_> {
     fn drop(&mut self) {
         let waits = {
             let mut state = lock(&self.look.state);
-            state.is_out = false;
+            state.out = state.out.filter(|number| *number != self.number);
             state.callers > 1
         };
         if waits {

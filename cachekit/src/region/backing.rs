@@ -147,7 +147,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let seen: Shared = Arc::new(seen);
             if has_failed { Err(seen) } else { Ok(seen) }
         };
-        let (seen, is_own) = looker.result(send).await;
+        let (seen, is_own) = looker.result((&*remote.clock, remote.settings.read_timeout), send).await;
         let seen: &Result<Seen, Error> = seen.downcast_ref().expect("only results of look-ups are shared");
         let reading = self.judged(remote, caller, key, seen.clone()?, names, at).await?;
         if let (true, Some(tags), Some(span)) = (is_own, marks, remote.near())
