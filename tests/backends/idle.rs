@@ -95,3 +95,9 @@ fn who_waits_for_its_look_up_asks_at_last() {
     let value = left_alone(Slow::Read, |region| region, |region| assert_eq!(region.get_or_create("k", || 2_u64), 2));
     assert!(value == 1 || value == 2);
 }
+
+#[test]
+fn who_takes_the_lead_while_it_asks_for_the_lease_computes_at_last() {
+    let value = left_alone(Slow::Lease, |region| region, |region| assert_eq!(region.get_or_create("k", || 2_u64), 2));
+    assert!(value == 1 || value == 2);
+}

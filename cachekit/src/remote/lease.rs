@@ -27,8 +27,8 @@ struct State {
 
 enum Stage {
     Unasked,
-    /// Somebody asks for it.
-    Asking,
+    /// Somebody asks for it, since then.
+    Asking(Nanos),
     /// It was granted, or may have been.
     Asked,
 }
@@ -80,17 +80,24 @@ impl Hold {
 
     /// What the caller does to have the lease.
     pub(crate) fn turn(&self) -> Turn<'_> {
+        let now = nanos(self.remote.clock.now());
         let mut state = self.state();
         match state.stage {
             Stage::Unasked => {
-                state.stage = Stage::Asking;
+                state.stage = Stage::Asking(now);
                 // It may be granted even where nobody hears the answer.
                 state.is_held = true;
                 Turn::Ask(Asking(self))
             }
-            Stage::Asking => Turn::Wait,
-            Stage::Asked => Turn::Renew,
+            // Later than that it is a task's that nobody polls, and may have been granted.
+            Stage::Asking(since) if now < since.saturating_add(self.overdue()) => Turn::Wait,
+            Stage::Asking(_) | Stage::Asked => Turn::Renew,
         }
+    }
+
+    /// How long nobody asks whose limit is observed.
+    fn overdue(&self) -> Nanos {
+        nanos(self.remote.settings.write_timeout).saturating_mul(2)
     }
 
     /// The lease was granted, or may have been: it is renewed from now on, until the computation may be disowned.
