@@ -220,6 +220,27 @@ fn a_value_whose_writing_panics_reaches_its_caller() {
     assert!(region.set("k", &Explosive(1)).unwrap_err().is_codec());
 }
 
+/// A value whose writing has its own entry forgotten.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Forgetful(u64);
+
+regions! { static FORGETFUL = Region::builder("forgetful").lock(false).backend(Memory::new()); }
+
+impl Serialize for Forgetful {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        FORGETFUL.delete("k").unwrap();
+        serializer.serialize_u64(self.0)
+    }
+}
+
+#[test]
+fn without_leases_no_value_is_written_while_others_wait_for_its_key() {
+    let setting = std::thread::spawn(|| FORGETFUL.set("k", &Forgetful(1)));
+    until("it does not wait for itself", || setting.is_finished());
+    setting.join().unwrap().unwrap();
+    assert_eq!(FORGETFUL.get("k").unwrap(), Some(1_u64));
+}
+
 #[test]
 fn each_look_up_is_counted_once_where_an_old_value_covers_a_failure() {
     let clock = ManualClock::new();

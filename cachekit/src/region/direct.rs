@@ -62,15 +62,20 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let place = self.place();
         place.remove();
         let key = self.backend_key();
-        let _writing = remote.writing(std::slice::from_ref(&key)).await;
-        let stored = async {
+        let written = async {
             // The epochs are those that stand now: whoever has invalidated before finds this value.
             let seen = remote.look_up(caller, None, self.tags.to_strings()).await?;
             let (content, keep) = self.content(remote, value, &made, (seen.region, &seen.tags))?;
             remote.keep_tags(caller, &seen.tags, keep).await?;
-            remote.set(caller, key.clone(), content, keep).await
+            Ok((content, keep))
         };
-        let stored = stored.await;
+        let written = written.await;
+        // Until those who compute since are overtaken, too.
+        let _writing = remote.writing(std::slice::from_ref(&key)).await;
+        let stored = match written {
+            Ok((content, keep)) => remote.set(caller, key.clone(), content, keep).await,
+            Err(error) => Err(error),
+        };
         // Somebody may have read the old value meanwhile.
         place.remove();
         // The old value is not what the caller wants anybody to have.
@@ -131,7 +136,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             call.place().remove();
         }
         let keys: Vec<String> = many.iter().map(|(call, _)| call.backend_key()).collect();
-        let stored = async {
+        let written = async {
             let mut names: Vec<String> = many.iter().flat_map(|(call, _)| call.tags.to_strings()).collect();
             names.sort_unstable();
             names.dedup();
@@ -145,10 +150,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 remote.keep_tags(caller, &tags, keep).await?;
                 puts.push((key.clone(), content, keep));
             }
-            let _writing = remote.writing(&keys).await;
-            remote.set_many(caller, puts).await
+            Ok(puts)
         };
-        let stored = stored.await;
+        let written = written.await;
+        let _writing = remote.writing(&keys).await;
+        let stored = match written {
+            Ok(puts) => remote.set_many(caller, puts).await,
+            Err(error) => Err(error),
+        };
         for (call, _) in &many {
             call.place().remove();
         }

@@ -20,7 +20,7 @@ use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
-use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, back_off};
+use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, back_off, unless_passed};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
@@ -299,14 +299,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 return Ok(self.pass(caller, lead, backing).await);
             }
         };
-        // Without a lease it is this that keeps an invalidation of this process apart.
-        let _writing = remote.writing(std::slice::from_ref(&reading.key)).await;
-        if !lead.is_attached() || made.stamp.epoch != self.core.epoch() {
-            return Ok(Kept::Overtaken);
-        }
         let (_, tags) = reading.epochs();
         let tags_stand = remote.keep_tags(caller, tags, keep).await;
-        if let Ok(false) = tags_stand {
+        // Without a lease it is this that keeps an invalidation of this process apart.
+        let writing = remote.writing(std::slice::from_ref(&reading.key)).await;
+        if matches!(tags_stand, Ok(false)) || !lead.is_attached() || made.stamp.epoch != self.core.epoch() {
             return Ok(Kept::Overtaken);
         }
         lead.ask();
@@ -315,11 +312,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             (Some(hold), _) => remote.commit(caller, hold, content, keep).await,
             (None, _) => {
                 let unsure = Unsure { remote, key: Some(reading.key.clone()) };
-                let set = remote.set(caller, reading.key.clone(), content, keep).await;
-                if set.is_ok() {
+                let set = unless_passed(&writing, remote.set(caller, reading.key.clone(), content, keep)).await;
+                if let Ok(true) = set {
                     unsure.settle();
                 }
-                set.map(|()| true)
+                set
             }
         };
         if let (Some(hold), Ok(_)) = (&backing.hold, &stored) {

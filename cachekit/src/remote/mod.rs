@@ -32,6 +32,7 @@ use self::limits::Limits;
 use self::names::Names;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};
+pub(crate) use self::writing::unless_passed;
 use self::writing::{Writers, Writing};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
 use crate::clock::{Alarm, Clock, block_on};
@@ -160,8 +161,13 @@ impl Remote {
     }
 
     /// Waits until nobody else of this process writes these keys, where no lease fences that off.
+    ///
+    /// Whoever has its turn does nothing but that one operation.
     pub(crate) async fn writing(&self, keys: &[String]) -> Vec<Writing<'_>> {
-        if self.has_leases() { Vec::new() } else { self.writers.take_all(keys).await }
+        if self.has_leases() {
+            return Vec::new();
+        }
+        self.writers.take_all(keys, &*self.clock, self.settings.write_timeout.saturating_mul(2)).await
     }
 
     /// Finds out whether the backend can be used at all.
