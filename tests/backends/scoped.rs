@@ -2,15 +2,16 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use cachekit::backend::{Answer, Backend, Context as Limits};
 use cachekit::testing::{ManualClock, waiting};
-use cachekit::{Invalidation, Region, cache_on_arguments, regions};
+use cachekit::{Error, Invalidation, Proxy, Region, cache_on_arguments, regions};
 use cachekit_backends::scoped::{Scope, Scoped};
 
 /// What a session of a database hands out: it is neither `Clone`, nor can it be written down.
@@ -295,6 +296,31 @@ fn past_its_ttl_a_value_is_renewed_within_its_scope() {
     assert!(renewed > first[1] && call(&one) == renewed);
     assert_eq!(other.enter(|| region.get::<u64>("k").unwrap()), None);
     assert!(call(&other) > renewed);
+}
+
+/// Fails to remove one entry.
+#[derive(Debug)]
+struct Sticky(AtomicBool);
+
+impl Proxy for Sticky {
+    fn delete<'a>(&'a self, next: &'a dyn Backend, key: &'a str, context: Limits) -> Answer<'a, ()> {
+        if self.0.swap(false, Ordering::SeqCst) {
+            Err(Error::backend("it sticks")).into()
+        } else {
+            next.delete(key, context)
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_forgotten_in_a_scope_is_made_up_for_from_any_other() {
+    let sticky = Sticky(AtomicBool::new(true));
+    let region = Region::builder("sticky rows").backend(Scoped::new()).wrap(sticky).build().unwrap();
+    let scope = Scope::new();
+    scope.enter(|| region.set("k", &1_u64).unwrap());
+    assert!(scope.enter(|| region.delete("k")).unwrap_err().is_backend());
+    assert_eq!(region.get::<u64>("other").unwrap(), None);
+    assert_eq!(scope.enter(|| region.get::<u64>("k")).unwrap(), None);
 }
 
 #[test]
