@@ -1,7 +1,7 @@
 //! A store of which only some operations work, or that panics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Put, Token};
@@ -16,13 +16,30 @@ use crate::support::{Counted, TTL, until};
 #[derive(Clone, Debug, Default)]
 struct Faulty(Arc<Faults>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Faults {
     reads: AtomicBool,
     writes: AtomicBool,
     removals: AtomicBool,
     panics: AtomicBool,
     asked: AtomicU64,
+    /// How many keys are removed at once, and how often more were to be.
+    most: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            reads: AtomicBool::new(false),
+            writes: AtomicBool::new(false),
+            removals: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            most: AtomicUsize::new(usize::MAX),
+            refused: AtomicUsize::new(0),
+        }
+    }
 }
 
 impl Faulty {
@@ -71,6 +88,10 @@ impl Proxy for Faulty {
     }
 
     fn delete_many<'a>(&'a self, next: &'a dyn Backend, keys: &'a [&'a str], context: Context) -> Answer<'a, ()> {
+        if keys.len() > self.0.most.load(Ordering::SeqCst) {
+            self.0.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(Error::timeout("there are too many")).into();
+        }
         self.fail(&self.0.removals, || next.delete_many(keys, context))
     }
 }
@@ -201,6 +222,50 @@ fn invalidations_that_are_owed_outlive_new_settings() {
     Faulty::set(&faulty.0.removals, false);
     set(2 * TTL);
     assert_eq!(region.get::<u64>("k").unwrap(), None);
+}
+
+/// The regions of two processes over one store, one of which cannot forget what it is told to.
+fn two_of_which_one_fails(clock: &ManualClock, faulty: &Faulty) -> (Region, Region) {
+    let (store, region) = (Memory::new(), || Region::builder("debts").clock(clock.clone()));
+    let one = region().backend(store.clone()).wrap(faulty.clone()).build().unwrap();
+    (one, region().backend(store).build().unwrap())
+}
+
+#[test]
+fn what_is_owed_is_made_up_for_though_others_have_found_before_that_removals_work() {
+    let (clock, faulty) = (ManualClock::new(), Faulty::default());
+    let (region, other) = two_of_which_one_fails(&clock, &faulty);
+    region.set("k", &1_u64).unwrap();
+    Faulty::set(&faulty.0.removals, true);
+    assert!(region.delete("k").unwrap_err().is_backend());
+    until("it was tried again at once", || region.stats().backend_errors == 2);
+    Faulty::set(&faulty.0.removals, false);
+    region.delete("j").unwrap();
+    until("it is gone without anybody who calls", || {
+        clock.advance(Duration::from_secs(1));
+        other.get::<u64>("k").unwrap().is_none()
+    });
+}
+
+#[test]
+fn what_cannot_be_made_up_for_is_tried_at_intervals() {
+    let (clock, faulty) = (ManualClock::new(), Faulty::default());
+    let (region, other) = two_of_which_one_fails(&clock, &faulty);
+    let keys = || (0..1_000).map(|number| number.to_string());
+    region.set_many(keys().map(|key| (key, &1_u64))).unwrap();
+    // Of single keys each is removed, as by a probe, and of many so few that there is time for them.
+    faulty.0.most.store(0, Ordering::SeqCst);
+    assert!(region.delete_many(keys()).unwrap_err().is_backend());
+    until("it was tried again at once", || faulty.0.refused.load(Ordering::SeqCst) >= 2);
+    for _ in 0..10_000 {
+        std::thread::yield_now();
+    }
+    assert_eq!(faulty.0.refused.load(Ordering::SeqCst), 2, "no time has passed");
+    faulty.0.most.store(200, Ordering::SeqCst);
+    until("all are gone", || {
+        clock.advance(Duration::from_secs(1));
+        other.get_many::<u64>(keys()).unwrap().iter().all(Option::is_none)
+    });
 }
 
 /// A value whose writing panics.

@@ -388,7 +388,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
 /// A write without a lease whose end nobody knows: it may yet come after an invalidation, so the key is owed one.
 struct Unsure<'a> {
-    remote: &'a Remote,
+    remote: &'a Arc<Remote>,
     key: Option<String>,
 }
 

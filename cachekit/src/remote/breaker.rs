@@ -19,6 +19,12 @@ struct Health {
     is_probed: bool,
 }
 
+impl Health {
+    fn begin(&mut self) -> Change {
+        if std::mem::replace(&mut self.is_probed, true) { Change::None } else { Change::Probe }
+    }
+}
+
 /// What a result means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -45,7 +51,12 @@ impl State {
         let mut health = self.lock();
         health.failures = health.failures.saturating_add(1);
         let opens = health.failures == most.max(1);
-        (if std::mem::replace(&mut health.is_probed, true) { Change::None } else { Change::Probe }, opens)
+        (health.begin(), opens)
+    }
+
+    /// There is something for a probe to do, whether or not anything has failed.
+    pub(super) fn needed(&self) -> Change {
+        self.lock().begin()
     }
 
     /// An operation has succeeded.
@@ -54,15 +65,11 @@ impl State {
         if std::mem::take(&mut health.failures) > 0 { Change::Recovered } else { Change::None }
     }
 
-    /// A probe has ended; whether another one is needed.
-    pub(super) fn probed(&self, works: bool) -> Change {
+    /// A probe has ended well; whether something has failed since, and another one is needed.
+    pub(super) fn probed(&self) -> Change {
         let mut health = self.lock();
-        health.is_probed = !works;
-        match works {
-            true if std::mem::take(&mut health.failures) > 0 => Change::Recovered,
-            true => Change::None,
-            false => Change::Probe,
-        }
+        health.is_probed = health.failures > 0;
+        if health.is_probed { Change::Probe } else { Change::None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Health> {

@@ -26,6 +26,9 @@ const MOST_LENGTHENED: usize = 10_000;
 /// Keys whose invalidation is owed; beyond that the region's is.
 const MOST_OWED: usize = 10_000;
 
+/// Of how many keys at once an invalidation is made up for: as many as a slow store removes within its limit.
+const MOST_PAID: usize = 100;
+
 /// What a backend said of a key and of the epochs that concern it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -64,12 +67,12 @@ impl Remote {
         mut keys: Vec<String>,
         tags: Vec<String>,
     ) -> Result<Vec<Seen>, Error> {
-        // What is rare is boxed: the future of a hit is small.
-        let paid = if self.owed.any() { Box::pin(self.pay(caller)).await } else { Ok(()) };
-        let (at, unix) = (nanos(self.clock.now()), self.unix_now());
         let entries = keys.len();
         keys.push(self.names.region_epoch());
         keys.extend(tags.iter().map(|tag| self.names.tag_epoch(tag)));
+        // What is rare is boxed: the future of a hit is small.
+        let paid = if self.owed.any() { Box::pin(self.pay(caller, &keys)).await } else { Ok(()) };
+        let (at, unix) = (nanos(self.clock.now()), self.unix_now());
         if let Err(error) = paid
             && self.owed.concerns(&keys)
         {
@@ -214,18 +217,20 @@ impl Remote {
     ///
     /// Whoever makes up for it may be in another session, where an entry of this one cannot be reached: of a store of sessions
     /// all of the region is to be invalidated.
-    pub(crate) fn owe(&self, keys: Vec<String>) {
+    pub(crate) fn owe(self: &Arc<Self>, keys: Vec<String>) {
         let has_sessions = self.backend.session().is_some();
         let keys = if has_sessions { vec![self.names.region_epoch()] } else { keys };
         self.owed.add(keys, || self.names.region_epoch());
+        // Nobody may call here for long, and other processes serve it until then.
+        self.changed(Kind::Removal, self.removals.needed());
     }
 
-    /// Makes up for invalidations that have failed.
-    pub(super) async fn pay(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
+    /// Makes up for invalidations that have failed: for those of these keys, and for some of the others.
+    pub(super) async fn pay(self: &Arc<Self>, caller: Caller, keys: &[String]) -> Result<(), Error> {
         if self.owed.any() && !self.is_removable() {
             return Err(Error::backend("it has not carried out invalidations, and removes nothing just now"));
         }
-        let due = self.owed.due();
+        let due = self.owed.due(keys);
         if !due.is_empty() {
             self.remove(caller, due.iter().map(|(key, _)| key.clone()).collect()).await?;
             self.owed.paid(&due);
@@ -299,15 +304,20 @@ impl Owed {
         self.count.store(debts.keys.len(), Ordering::Release);
     }
 
-    fn any(&self) -> bool {
+    pub(super) fn any(&self) -> bool {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    fn due(&self) -> Vec<(String, u64)> {
+    /// These keys as far as they are among them, and some others.
+    fn due(&self, keys: &[String]) -> Vec<(String, u64)> {
         if !self.any() {
             return Vec::new();
         }
-        self.debts().keys.iter().map(|(key, failure)| (key.clone(), *failure)).collect()
+        let debts = self.debts();
+        let first = keys.iter().filter_map(|key| debts.keys.get_key_value(key));
+        let others = debts.keys.iter().filter(|(key, _)| !keys.contains(key));
+        let due = first.chain(others.take(MOST_PAID));
+        due.map(|(key, failure)| (key.clone(), *failure)).collect()
     }
 
     /// Whether one of these is among them.

@@ -11,6 +11,7 @@ use super::lease::unique;
 use super::{Caller, Kind, Remote};
 use crate::backend::{Claim, Content, Lease, Put, Token};
 use crate::clock::{Alarm, block_on};
+use crate::error::Error;
 
 impl Remote {
     /// Tries now, and then at intervals until it works.
@@ -19,17 +20,27 @@ impl Remote {
         blocking::unblock(move || {
             let Some(remote) = remote.upgrade() else { return };
             let works = block_on(remote.works(kind));
-            match remote.state(kind).probed(works) {
-                Change::None => {}
-                Change::Recovered => {
-                    remote.recovered();
-                    // Other processes serve it until then. What fails again is owed still.
-                    drop(block_on(remote.pay(Caller::Thread)));
-                }
-                Change::Probe => remote.probe_later(kind),
+            if works && remote.state(kind).succeeded() == Change::Recovered {
+                remote.recovered();
+            }
+            // Other processes serve until then what is owed. Where that cannot be removed, removals are what does not work.
+            let is_paid = works && block_on(remote.pay_all()).is_ok();
+            let is_over = if kind == Kind::Removal { is_paid } else { works };
+            if !is_over || remote.state(kind).probed() == Change::Probe {
+                remote.probe_later(kind);
+            } else if kind == Kind::Removal && remote.owed.any() {
+                // By somebody who has seen this probe under way.
+                remote.changed(kind, remote.state(kind).needed());
             }
         })
         .detach();
+    }
+
+    async fn pay_all(self: &Arc<Self>) -> Result<(), Error> {
+        while self.owed.any() {
+            self.pay(Caller::Thread, &[]).await?;
+        }
+        Ok(())
     }
 
     async fn works(self: &Arc<Self>, kind: Kind) -> bool {
