@@ -145,6 +145,21 @@ fn what_stands_in_stays_as_long_as_anything_fails() {
 }
 
 #[test]
+fn what_stands_in_goes_with_the_settings() {
+    const LONG: Duration = Duration::from_secs(3600);
+    let (faulty, store) = (Faulty::default(), Memory::new());
+    let region = |breaker| Region::builder("replaced").backend(store.clone()).breaker(breaker);
+    let one = region(Breaker::new().near(LONG).pause(LONG)).wrap(faulty.clone()).build().unwrap();
+    assert_eq!(one.get::<u64>("warm").unwrap(), None);
+    Faulty::set(&faulty.0.writes, true);
+    assert_eq!((one.get_or_create("k", || 1_u64), one.get_or_create("k", || 2_u64)), (1, 1));
+    one.reconfigure(|region| region.ttl(TTL)).unwrap();
+    Faulty::set(&faulty.0.writes, false);
+    region(Breaker::new()).build().unwrap().set("k", &3_u64).unwrap();
+    assert_eq!(one.get_or_create("k", || 2_u64), 3);
+}
+
+#[test]
 fn a_backend_that_panics_fails_and_is_asked_again_when_it_does_not() {
     let (faulty, made) = (Faulty::default(), Counted::default());
     let region = region(&faulty);

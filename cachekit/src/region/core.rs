@@ -177,7 +177,7 @@ impl Core {
 
     /// The settings for calls that start from now on.
     ///
-    /// What the old settings stored is dropped where the new ones would read it wrongly.
+    /// What the old settings stored is dropped where the new ones would read it wrongly, or where it stood in for a backend.
     ///
     /// Gives the old settings, for the caller to drop where no lock is held, and whether to [`purge`](Self::purge) there.
     pub(crate) fn set_settings(self: &Arc<Self>, new: Settings) -> (Arc<Settings>, bool) {
@@ -185,12 +185,14 @@ impl Core {
         let capacity = new.capacity;
         self.own_clock.store(new.clock.is_some(), Ordering::Relaxed);
         let old = self.settings.swap(Arc::new(new));
+        let replaced = self.remote();
         self.connect();
+        let stood_in = replaced.is_some_and(|remote| remote.takes_stand_ins());
         if !readable {
             self.move_epoch(Epoch::HARD);
         }
         self.eviction.set_capacity(capacity);
-        (old, !readable)
+        (old, !readable || stood_in)
     }
 
     /// The time to live of what is stored now, by the function's own setting or the region's.

@@ -151,13 +151,18 @@ impl Remote {
     }
 
     fn drop_stand_ins(&self) {
+        let Some(core) = self.core.upgrade() else { return };
         let works = [&self.reads, &self.writes, &self.removals].into_iter().all(|state| !state.is_failing());
-        if works
-            && self.has_stood_in.swap(false, Ordering::SeqCst)
-            && let Some(core) = self.core.upgrade()
-        {
+        // Nobody finds out any more when a backend works again that has been replaced.
+        let is_replaced = || core.remote().is_none_or(|remote| !std::ptr::eq(Arc::as_ptr(&remote), self));
+        if (works || is_replaced()) && self.takes_stand_ins() {
             core.drop_backed();
         }
+    }
+
+    /// Whether values were kept in this process for want of the backend, which are the caller's to drop then.
+    pub(crate) fn takes_stand_ins(&self) -> bool {
+        self.has_stood_in.swap(false, Ordering::SeqCst)
     }
 
     /// Waits until nobody else of this process writes these keys, where no lease fences that off.
