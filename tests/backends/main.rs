@@ -5,6 +5,7 @@
 mod calls;
 mod cluster;
 mod config;
+mod debts;
 mod failing;
 mod idle;
 mod leases;

@@ -272,20 +272,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         made: Option<&Made>,
     ) -> Result<Kept, reentrance::Payload> {
         let remote = &backing.remote;
-        // A new value that somebody asked for is not to be followed by the old one when the backend works again.
-        let owes = |key: &str| {
-            if why == Why::Refresh {
-                remote.owe(vec![key.to_owned()]);
-            }
-        };
         let Some(reading) = &backing.reading else {
-            return Ok(match made {
-                Some(made) => {
-                    owes(&self.backend_key());
-                    self.stand_in(remote, lead, value, made)
-                }
-                None => Kept::Passed,
-            });
+            return Ok(made.map_or(Kept::Passed, |made| self.stand_in(remote, lead, why, value, made)));
         };
         let Some(made) = made else { return Ok(self.pass(caller, lead, backing).await) };
         let content = {
@@ -328,13 +316,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Kept::Stored
             }
             Ok(false) => Kept::Overtaken,
-            Err(_) => {
-                owes(&reading.key);
-                match self.stand_in(remote, lead, value, made) {
-                    Kept::Passed if backing.hold.is_some() => Kept::Unproven,
-                    kept => kept,
-                }
-            }
+            Err(_) => match self.stand_in(remote, lead, why, value, made) {
+                Kept::Passed if backing.hold.is_some() => Kept::Unproven,
+                kept => kept,
+            },
         })
     }
 
@@ -356,7 +341,19 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Keeps a value here for a while, since the backend fails.
-    fn stand_in(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) -> Kept {
+    fn stand_in(&self, remote: &Arc<Remote>, lead: &mut Lead, why: Why, value: &V, made: &Made) -> Kept {
+        let kept = self.stand_in_unless_overtaken(remote, lead, value, made);
+        // A new value that somebody asked for is not to be followed by the old one, of here or of the backend.
+        if why == Why::Refresh {
+            remote.owe(vec![self.backend_key()]);
+            if kept != Kept::Stored {
+                self.place().remove();
+            }
+        }
+        kept
+    }
+
+    fn stand_in_unless_overtaken(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) -> Kept {
         let span = nanos(remote.near_in_need());
         if span == 0 {
             return Kept::Passed;
