@@ -19,7 +19,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -30,12 +30,13 @@ pub(crate) use self::epochs::Seen;
 pub(crate) use self::lease::{Asking, Hold, Turn, back_off};
 use self::limits::Limits;
 use self::names::Names;
+use self::probe::Alarms;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};
 pub(crate) use self::writing::unless_passed;
 use self::writing::{Writers, Writing};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
-use crate::clock::{Alarm, Clock, block_on};
+use crate::clock::{Clock, block_on};
 use crate::error::Error;
 use crate::events;
 use crate::flight::reentrance;
@@ -59,8 +60,7 @@ pub(crate) struct Remote {
     writers: Writers,
     lengthened: Lengthened,
     limits: Arc<Limits>,
-    /// When probes are due.
-    alarms: Mutex<[Option<Alarm>; 3]>,
+    alarms: Alarms,
 }
 
 /// How the caller waits.
@@ -102,7 +102,7 @@ impl Remote {
             owed,
             writers: Writers::default(),
             lengthened: Lengthened::default(),
-            alarms: Mutex::default(),
+            alarms: Alarms::default(),
         }))
     }
 

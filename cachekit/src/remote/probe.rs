@@ -2,7 +2,8 @@
 //!
 //! A probe does what has failed: a store may answer a ping and no read, or take a value and lend no lease.
 
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -12,6 +13,13 @@ use super::{Caller, Kind, Remote};
 use crate::backend::{Claim, Content, Lease, Put, Token};
 use crate::clock::{Alarm, block_on};
 use crate::error::Error;
+
+/// When probes are due: the last alarm for each kind of operation, by its number.
+#[derive(Default)]
+pub(super) struct Alarms {
+    last: Mutex<[Option<(u64, Alarm)>; 3]>,
+    set: AtomicU64,
+}
 
 impl Remote {
     /// Tries now, and then at intervals until it works.
@@ -81,9 +89,14 @@ impl Remote {
     fn probe_later(self: &Arc<Self>, kind: Kind) {
         let again = Arc::new(Again { remote: Arc::downgrade(self), kind });
         let at = self.clock.now().saturating_add(self.settings.breaker.pause);
+        let number = self.alarms.set.fetch_add(1, Ordering::Relaxed);
         let alarm = self.clock.wake_at(at, &Waker::from(again));
-        let mut alarms = self.alarms.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let _rung: Option<Alarm> = alarms[kind as usize].replace(alarm);
+        let mut last = self.alarms.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = &mut last[kind as usize];
+        // It may have rung already, and the next one may be set.
+        let is_latest = slot.as_ref().is_none_or(|(latest, _)| *latest < number);
+        let _rung = if is_latest { slot.replace((number, alarm)) } else { Some((number, alarm)) };
+        drop(last);
     }
 }
 
