@@ -323,6 +323,27 @@ fn what_could_not_be_forgotten_in_a_scope_is_made_up_for_from_any_other() {
     assert_eq!(scope.enter(|| region.get::<u64>("k")).unwrap(), None);
 }
 
+/// Has a store of objects keep what was written down.
+#[derive(Debug)]
+struct Written;
+
+impl Proxy for Written {
+    fn keeps_live(&self, _: &dyn Backend) -> bool {
+        false
+    }
+}
+
+#[test]
+fn of_a_store_of_sessions_this_process_keeps_nothing_that_is_written_down_either() {
+    let region = Region::builder("written rows").near(Duration::from_secs(60)).backend(Scoped::new()).wrap(Written);
+    let region = region.build().unwrap();
+    let (one, other) = (Scope::new(), Scope::new());
+    let number = |scope: &Scope| scope.enter(|| region.get_or_create("k", || next().number));
+    let first = number(&one);
+    assert_eq!(number(&one), first);
+    assert_ne!(number(&other), first);
+}
+
 #[test]
 fn an_entry_is_that_of_the_session_in_which_it_is_used() {
     regions! { static HANDED = Region::builder("handed row").backend(Scoped::new()); }

@@ -116,14 +116,20 @@ impl Remote {
         self.backend.session().unwrap_or(0)
     }
 
-    /// How long values are kept in this process beside the backend; not at all where that is in this process itself.
+    /// Whether values may be kept in this process: not where the backend is in this process itself, nor where they are a
+    /// session's.
+    fn has_near(&self) -> bool {
+        !self.keeps_live() && self.backend.session().is_none()
+    }
+
+    /// How long values are kept in this process beside the backend.
     pub(crate) fn near(&self) -> Option<Duration> {
-        self.settings.near.filter(|span| !span.is_zero() && !self.keeps_live())
+        self.settings.near.filter(|span| !span.is_zero() && self.has_near())
     }
 
     /// How long values are kept in this process while the backend fails.
     pub(crate) fn near_in_need(&self) -> Duration {
-        if self.keeps_live() { Duration::ZERO } else { self.settings.breaker.near }
+        if self.has_near() { self.settings.breaker.near } else { Duration::ZERO }
     }
 
     /// Whether one caller among all processes computes a key.
