@@ -344,3 +344,22 @@ fn without_leases_too_an_invalidation_outlasts_what_this_process_is_just_storing
         assert_eq!(region.get_or_create("k", || 2_u64), 2);
     }
 }
+
+#[test]
+fn without_leases_too_an_invalidation_under_new_settings_outlasts_what_was_being_stored_under_the_old_ones() {
+    let held = Held::default();
+    let region = Region::builder("resettled").lock(false).backend(Memory::new()).wrap(held.clone()).build().unwrap();
+    assert_eq!(region.get::<u64>("k").unwrap(), None);
+    let (armed, came, opened) = &*held.0;
+    armed.store(true, Ordering::SeqCst);
+    std::thread::scope(|threads| {
+        threads.spawn(|| region.get_or_create("k", || 1_u64));
+        until("the value is on its way", || came.load(Ordering::SeqCst));
+        region.reconfigure(|region| region.ttl(TTL)).unwrap();
+        let deleted = threads.spawn(|| region.delete("k"));
+        until("it is being deleted", || region.stats().invalidations >= 1);
+        opened.store(true, Ordering::SeqCst);
+        deleted.join().unwrap().unwrap();
+    });
+    assert_eq!(region.get_or_create("k", || 2_u64), 2);
+}

@@ -21,7 +21,7 @@ use crate::info::FnInfo;
 use crate::key::{Arguments, Form, Key, region_text, write_arguments};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
 use crate::near::{Added, AnyNear, Made};
-use crate::remote::{Owed, Remote};
+use crate::remote::{Owed, Remote, Writers};
 use crate::tags::Tags;
 use crate::timing::Timing;
 
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) flights: Arc<Flights>,
     /// Invalidations that the backend has not carried out; they outlive new settings.
     owed: Arc<Owed>,
+    /// Who writes to the backend just now; under the old settings, too.
+    writers: Arc<Writers>,
     /// Look-ups of the backend that are under way.
     pub(crate) looks: Arc<Looks>,
     pub(crate) failures: Failures,
@@ -76,6 +78,7 @@ impl Core {
             off: Mutex::default(),
             flights: Arc::new(Flights::new()),
             owed: Arc::default(),
+            writers: Arc::default(),
             looks: Arc::new(Looks::new()),
             failures: Failures::default(),
             tags: Tags::default(),
@@ -138,8 +141,8 @@ impl Core {
 
     /// Makes what belongs to the backend that the settings name.
     fn connect(self: &Arc<Self>) {
-        let remote =
-            Remote::new(&Arc::downgrade(self), &self.name, &self.settings(), self.clock(), Arc::clone(&self.owed));
+        let (core, owed, writers) = (Arc::downgrade(self), Arc::clone(&self.owed), Arc::clone(&self.writers));
+        let remote = Remote::new(&core, &self.name, &self.settings(), self.clock(), owed, writers);
         self.remote.store(remote);
     }
 

@@ -33,8 +33,8 @@ use self::names::Names;
 use self::probe::Alarms;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};
-pub(crate) use self::writing::unless_passed;
-use self::writing::{Writers, Writing};
+use self::writing::Writing;
+pub(crate) use self::writing::{Writers, unless_passed};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
 use crate::clock::{Clock, block_on};
 use crate::error::Error;
@@ -57,7 +57,7 @@ pub(crate) struct Remote {
     /// Whether values were kept in this process because the backend failed.
     has_stood_in: AtomicBool,
     owed: Arc<Owed>,
-    writers: Writers,
+    writers: Arc<Writers>,
     lengthened: Lengthened,
     limits: Arc<Limits>,
     alarms: Alarms,
@@ -87,6 +87,7 @@ impl Remote {
         settings: &Settings,
         clock: Arc<dyn Clock>,
         owed: Arc<Owed>,
+        writers: Arc<Writers>,
     ) -> Option<Arc<Self>> {
         Some(Arc::new(Self {
             core: Weak::clone(core),
@@ -100,7 +101,7 @@ impl Remote {
             removals: State::default(),
             has_stood_in: AtomicBool::new(false),
             owed,
-            writers: Writers::default(),
+            writers,
             lengthened: Lengthened::default(),
             alarms: Alarms::default(),
         }))

@@ -18,7 +18,7 @@ use crate::error::Error;
 
 /// The keys that somebody writes.
 #[derive(Default)]
-pub(super) struct Writers {
+pub(crate) struct Writers {
     busy: Mutex<Busy>,
     changed: Event,
 }
