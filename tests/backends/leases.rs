@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cachekit::backend::{Answer, Backend, Context, Put, Token};
 use cachekit::testing::waiting;
-use cachekit::{Breaker, Error, Proxy, Region, RegionBuilder};
+use cachekit::{Breaker, Error, Invalidation, Proxy, Region, RegionBuilder};
 
 use crate::support::{Counted, Processes, until};
 
@@ -105,4 +105,30 @@ fn who_came_after_an_invalidation_is_not_told_what_may_be_older_when_the_backend
         ends.wait();
         assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 2));
     });
+}
+
+#[test]
+fn a_look_up_that_waits_and_looks_again_is_counted_once() {
+    let processes = Processes::new();
+    let (one, other) = (processes.region(), processes.region());
+    let first = || {
+        until("the other waits", || waiting(&one, "k") == 1);
+        other.invalidate(Invalidation::Hard).unwrap();
+        other.set("k", &2_u64).unwrap();
+        Err::<u64, _>("down")
+    };
+    let begun = Barrier::new(2);
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            one.try_get_or_create("k", || {
+                begun.wait();
+                first()
+            })
+        });
+        begun.wait();
+        assert_eq!(one.try_get_or_create("k", || Ok::<_, &str>(1_u64)), Ok(2));
+        assert_eq!(leader.join().unwrap(), Err("down"));
+    });
+    let stats = one.stats();
+    assert_eq!(stats.hits + stats.stale_hits + stats.misses + stats.coalesced, 2, "{stats}");
 }

@@ -30,7 +30,7 @@ pub(super) struct Backing<V> {
     pub(super) reading: Option<Reading<V>>,
     /// The lease, once it was granted.
     pub(super) hold: Option<Arc<Hold>>,
-    /// The caller has waited for somebody in this process already, and was counted; it waits until then at most.
+    /// The caller has waited for somebody in this process already; it waits until then at most.
     pub(super) waits_until: Option<Nanos>,
 }
 

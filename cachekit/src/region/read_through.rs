@@ -225,11 +225,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>, backing: Option<&Backing<V>>) -> Waited<V, E> {
-        // Who has to look again is counted by how that ends.
-        if !matches!(ended, Ended::With(Outcome::Unproven)) {
-            self.core.counters.count(Event::Coalesced);
-        }
-        match ended {
+        let waited = match ended {
             Ended::Promoted(lead) => match self.instead_of_computing(false, backing) {
                 Some(served) => Waited::Result(Ok(served)),
                 None => Waited::Compute(lead),
@@ -250,9 +246,16 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             }
             Ended::With(Outcome::Error(error)) => failed(&error, share),
             Ended::With(Outcome::Panicked(message)) => {
+                self.core.counters.count(Event::Coalesced);
                 panic!("the computation of `{}` panicked twice: {message}", self.key())
             }
+        };
+        // Who has to look again, or asks for the lease, is counted by how that ends.
+        let goes_on = matches!(waited, Waited::Again) || backing.is_some() && matches!(waited, Waited::Compute(_));
+        if !goes_on {
+            self.core.counters.count(Event::Coalesced);
         }
+        waited
     }
 
     /// The value that a caller takes who was counted as waiting and is to compute now: a fresh one that has come

@@ -103,10 +103,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         mut backing: Backing<V>,
         names: &TagNames,
     ) -> Claimed<V> {
-        let is_counted = backing.waits_until.is_some() || why == Why::Background;
+        // Once, where it is known how the look-up ends.
+        let has_waited = backing.waits_until.is_some();
         let count = |event| {
-            if !is_counted {
-                self.core.counters.count(event);
+            if why != Why::Background {
+                self.core.counters.count(if has_waited { Event::Coalesced } else { event });
             }
         };
         let remote = Arc::clone(&backing.remote);
