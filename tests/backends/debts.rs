@@ -1,12 +1,10 @@
 //! What a process could not have invalidated: it serves nothing of it before that is made up for.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cachekit::testing::ManualClock;
-use cachekit::{Alarm, Breaker, Clock, Region, cache_on_arguments, regions};
+use cachekit::{Breaker, Region, cache_on_arguments, regions};
 use cachekit_backends::memory::Memory;
 
 use crate::failing::Faulty;
@@ -106,59 +104,4 @@ fn what_cannot_be_made_up_for_is_tried_at_intervals() {
         clock.advance(Duration::from_secs(1));
         other.get_many::<u64>(keys()).unwrap().iter().all(Option::is_none)
     });
-}
-
-/// A clock whose first alarm rings at once, and is handed out when the second one is set.
-#[derive(Clone, Debug, Default)]
-struct Hasty(Arc<Rung>);
-
-#[derive(Debug, Default)]
-struct Rung {
-    set: AtomicUsize,
-    first_is_out: AtomicBool,
-    second: Mutex<Option<Waker>>,
-}
-
-/// Whoever drops the second alarm is not woken by it.
-struct Second(Hasty);
-
-impl Drop for Second {
-    fn drop(&mut self) {
-        self.0.0.second.lock().unwrap().take();
-    }
-}
-
-impl Clock for Hasty {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn wake_at(&self, _: Duration, waker: &Waker) -> Alarm {
-        match self.0.set.fetch_add(1, Ordering::SeqCst) {
-            0 => {
-                waker.wake_by_ref();
-                until("the next one is set", || self.0.second.lock().unwrap().is_some());
-                (0..10_000).for_each(|_| std::thread::yield_now());
-                self.0.first_is_out.store(true, Ordering::SeqCst);
-                Alarm::new(())
-            }
-            1 => {
-                *self.0.second.lock().unwrap() = Some(waker.clone());
-                Alarm::new(Second(self.clone()))
-            }
-            _ => Alarm::new(()),
-        }
-    }
-}
-
-#[test]
-fn an_alarm_that_rings_before_it_is_kept_takes_the_place_of_no_later_one() {
-    let (clock, faulty) = (Hasty::default(), Faulty::default());
-    let region = Region::builder("hasty").clock(clock.clone()).lock(false).backend(Memory::new()).wrap(faulty.clone());
-    let region = region.build().unwrap();
-    Faulty::set(&faulty.0.removals, true);
-    assert!(region.delete("k").unwrap_err().is_backend());
-    until("both are set", || clock.0.first_is_out.load(Ordering::SeqCst));
-    (0..10_000).for_each(|_| std::thread::yield_now());
-    assert!(clock.0.second.lock().unwrap().is_some());
 }

@@ -2,6 +2,7 @@
 //!
 //! Several regions of one name over one backend stand for several processes.
 
+mod alarms;
 mod calls;
 mod cluster;
 mod config;

@@ -23,6 +23,8 @@ struct State {
     /// Until when it is renewed.
     until: Nanos,
     alarm: Option<Alarm>,
+    /// How often one was set.
+    alarms: u64,
 }
 
 enum Stage {
@@ -66,7 +68,7 @@ impl Drop for Asking<'_> {
 impl Hold {
     pub(crate) fn new(remote: &Arc<Remote>, key: String) -> Self {
         let lease = Lease { token: Token(unique()), length: remote.settings.lease };
-        let state = Mutex::new(State { stage: Stage::Unasked, is_held: false, until: 0, alarm: None });
+        let state = Mutex::new(State { stage: Stage::Unasked, is_held: false, until: 0, alarm: None, alarms: 0 });
         Self { remote: Arc::clone(remote), key, lease, state }
     }
 
@@ -123,13 +125,19 @@ impl Hold {
         let now = clock.now();
         let at = now.saturating_add(self.lease.length / 3);
         let renewal = Waker::from(Arc::new(Renewal(Arc::downgrade(self))));
-        if !self.state().is_held {
-            return;
-        }
-        // A clock may ring at once, and ask for the state.
+        let number = {
+            let mut state = self.state();
+            if !state.is_held {
+                return;
+            }
+            state.alarms += 1;
+            state.alarms
+        };
+        // A clock may ring at once, and ask for the state; then the next one may be set.
         let alarm = clock.wake_at(at, &renewal);
         let mut state = self.state();
-        let _old = if state.is_held { state.alarm.replace(alarm) } else { Some(alarm) };
+        let is_latest = state.is_held && state.alarms == number;
+        let _old = if is_latest { state.alarm.replace(alarm) } else { Some(alarm) };
         drop(state);
     }
 
