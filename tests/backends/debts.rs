@@ -105,3 +105,17 @@ fn what_cannot_be_made_up_for_is_tried_at_intervals() {
         other.get_many::<u64>(keys()).unwrap().iter().all(Option::is_none)
     });
 }
+
+#[test]
+fn what_is_set_since_is_not_removed_for_what_is_owed() {
+    let (clock, faulty) = (ManualClock::new(), Faulty::default());
+    let (region, _) = two_of_which_one_fails(&clock, &faulty);
+    let keys = || (0..1_000).map(|number| number.to_string());
+    faulty.0.most.store(0, Ordering::SeqCst);
+    assert!(region.delete_many(keys()).unwrap_err().is_backend());
+    until("it was tried again at once", || faulty.0.refused.load(Ordering::SeqCst) >= 2);
+    faulty.0.most.store(200, Ordering::SeqCst);
+    region.set("500", &1_u64).unwrap();
+    region.set_many([("600", &1_u64), ("700", &1)]).unwrap();
+    assert_eq!(region.get_many::<u64>(["500", "600", "700"]).unwrap(), [Some(1); 3]);
+}

@@ -62,6 +62,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let place = self.place();
         place.remove();
         let key = self.backend_key();
+        remote.pay_before(caller, std::slice::from_ref(&key)).await;
         let written = async {
             // The epochs are those that stand now: whoever has invalidated before finds this value.
             let seen = remote.look_up(caller, None, self.tags.to_strings()).await?;
@@ -136,6 +137,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             call.place().remove();
         }
         let keys: Vec<String> = many.iter().map(|(call, _)| call.backend_key()).collect();
+        remote.pay_before(caller, &keys).await;
         let written = async {
             let mut names: Vec<String> = many.iter().flat_map(|(call, _)| call.tags.to_strings()).collect();
             names.sort_unstable();

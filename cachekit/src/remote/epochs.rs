@@ -225,6 +225,14 @@ impl Remote {
         self.changed(Kind::Removal, self.removals.needed());
     }
 
+    /// Makes up for invalidations of what is about to be replaced, which is not to be removed afterwards.
+    pub(crate) async fn pay_before(self: &Arc<Self>, caller: Caller, keys: &[String]) {
+        if self.owed.any() {
+            // Where that fails, what is stored is not served before it is removed.
+            drop(Box::pin(self.pay(caller, keys)).await);
+        }
+    }
+
     /// Makes up for invalidations that have failed: for those of these keys, and for some of the others.
     pub(super) async fn pay(self: &Arc<Self>, caller: Caller, keys: &[String]) -> Result<(), Error> {
         if self.owed.any() && !self.is_removable() {
