@@ -1,8 +1,9 @@
 //! One look-up of a key at a time: who comes before it is sent shares its result, who comes later shares the next one.
 //!
 //! A result that was asked for before a caller came may be older than an invalidation which that caller knows of, so it is
-//! not handed to that caller; unless it is a failure, which is no older than the caller's wait for it. A look-up that an
-//! invalidation of this process has overtaken is detached, as a flight is: what it found is not kept here.
+//! not handed to that caller; unless it is a failure, which is no older than the caller's wait for it.
+//! A look-up that an invalidation of this process has overtaken is detached, as a flight is: what it found is not kept
+//! here.
 //! Nobody counts on a look-up for ever: it may be a task's that nobody polls.
 //! What it deliberately does not know: what is looked up, and where.
 

@@ -180,7 +180,7 @@ impl Core {
 
     /// The settings for calls that start from now on.
     ///
-    /// What the old settings stored is dropped where the new ones would read it wrongly, or where it stood in for a backend.
+    /// What the old settings stored is dropped where the new ones would read it wrongly, or it stood in for a backend.
     ///
     /// Gives the old settings, for the caller to drop where no lock is held, and whether to [`purge`](Self::purge) there.
     pub(crate) fn set_settings(self: &Arc<Self>, new: Settings) -> (Arc<Settings>, bool) {

@@ -215,8 +215,8 @@ impl Remote {
 
     /// Remembers that these were to be invalidated: this process serves nothing that depends on them before that is done.
     ///
-    /// Whoever makes up for it may be in another session, where an entry of this one cannot be reached: of a store of sessions
-    /// all of the region is to be invalidated.
+    /// Whoever makes up for it may be in another session, where an entry of this one cannot be reached: of a store of
+    /// sessions all of the region is to be invalidated.
     pub(crate) fn owe(self: &Arc<Self>, keys: Vec<String>) {
         let has_sessions = self.backend.session().is_some();
         let keys = if has_sessions { vec![self.names.region_epoch()] } else { keys };

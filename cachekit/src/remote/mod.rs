@@ -117,8 +117,7 @@ impl Remote {
         self.backend.session().unwrap_or(0)
     }
 
-    /// Whether values may be kept in this process: not where the backend is in this process itself, nor where they are a
-    /// session's.
+    /// Whether values may be kept in this process: not where the backend is in it too, nor where they are a session's.
     fn has_near(&self) -> bool {
         !self.keeps_live() && self.backend.session().is_none()
     }

@@ -31,7 +31,7 @@ impl Remote {
             if works && remote.state(kind).succeeded() == Change::Recovered {
                 remote.recovered();
             }
-            // Other processes serve until then what is owed. Where that cannot be removed, removals are what does not work.
+            // Other processes serve until then what is owed. Where that cannot be removed, removals do not work.
             let is_paid = works && block_on(remote.pay_all()).is_ok();
             let is_over = if kind == Kind::Removal { is_paid } else { works };
             if !is_over || remote.state(kind).probed() == Change::Probe {

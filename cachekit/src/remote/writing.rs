@@ -1,8 +1,8 @@
 //! Writes of one key that follow one another, where no lease fences off one that was overtaken.
 //!
 //! A store without leases takes whatever comes. So that at least an invalidation of this process is not undone by what this
-//! process was just storing, one waits for the other: for as long as an operation may take, since a turn may be that of a
-//! task that nobody polls. Who is passed over so, learns it.
+//! process was just storing, one waits for the other: for as long as an operation may take, since a turn may be that of
+//! a task that nobody polls. Who is passed over so, learns it.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -38,8 +38,8 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Writers {
-    /// Waits until nobody else writes any of the keys, for so long at most for each who does; in one order, so that two who
-    /// write several do not wait for each other.
+    /// Waits until nobody else writes any of the keys, for so long at most for each who does; in one order, so that two
+    /// who write several do not wait for each other.
     pub(super) async fn take_all(&self, keys: &[String], clock: &dyn Clock, most: Duration) -> Vec<Writing<'_>> {
         let mut keys: Vec<&String> = keys.iter().collect();
         keys.sort_unstable();
