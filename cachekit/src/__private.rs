@@ -245,7 +245,7 @@ pub async fn call_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output =
     }
     let call = F::function().expect_call(&key);
     // Boxed, so that the future of a hit is small.
-    Box::pin(async move { call.run_async(share, work).await }).await.map(|served| served.value)
+    Box::pin(async move { call.run_async(Caller::Task, share, work).await }).await.map(|served| served.value)
 }
 
 pub fn fetch<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
@@ -263,7 +263,7 @@ pub async fn fetch_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output 
     work: AsyncWork<F, E, A, B>,
 ) -> Result<Fetched<F::Value>, E> {
     let call = F::function().expect_call(&key);
-    call.run_async(share, work).await.map(|served| Fetched::new(served, call.core.now()))
+    call.run_async(Caller::Task, share, work).await.map(|served| Fetched::new(served, call.core.now()))
 }
 
 pub fn with<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
@@ -286,9 +286,9 @@ pub async fn with_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output =
     let mut call = F::function().expect_call(&key);
     call.options = options(CallOptions::default());
     if call.options.reads {
-        call.run_async(share, work).await.map(|served| served.value)
+        call.run_async(Caller::Task, share, work).await.map(|served| served.value)
     } else {
-        call.refresh_async(share, work).await
+        call.refresh_async(Caller::Task, share, work).await
     }
 }
 
@@ -305,7 +305,7 @@ pub async fn refresh_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Outpu
     share: Option<Share<E>>,
     work: AsyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(&key).refresh_async(share, work).await
+    F::function().expect_call(&key).refresh_async(Caller::Task, share, work).await
 }
 
 pub fn get<F: CachedFn>(key: KeyWriter, tags: impl FnOnce() -> TagNames) -> Result<Option<F::Value>, Error> {

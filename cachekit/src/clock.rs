@@ -99,18 +99,6 @@ pub(crate) async fn sleep_until(clock: &dyn Clock, at: Duration) {
     .await;
 }
 
-/// Waits for something, and no longer than until the clock shows `at`; whether it came.
-pub(crate) async fn comes_before(clock: &dyn Clock, at: Duration, what: impl Future<Output = ()>) -> bool {
-    let (mut what, mut late) = (pin!(what), pin!(sleep_until(clock, at)));
-    poll_fn(|context| {
-        if what.as_mut().poll(context).is_ready() {
-            return Poll::Ready(true);
-        }
-        late.as_mut().poll(context).map(|()| false)
-    })
-    .await
-}
-
 /// Parks the thread until the future is ready.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

@@ -186,7 +186,7 @@ pub struct Peek<V> {
 }
 
 impl<V: Value> Peek<V> {
-    async fn of(call: &Call<V>, caller: Caller) -> Result<Option<Self>, Error> {
+    async fn of(call: &Call<V>, caller: Caller<'_>) -> Result<Option<Self>, Error> {
         let Some((found, verdict, now)) = call.peek(caller).await? else { return Ok(None) };
         let span = |from: Nanos, to: Nanos| Duration::from_nanos(to.saturating_sub(from));
         let fresh = verdict.is_fresh();

@@ -21,6 +21,7 @@ mod flight;
 mod freshness;
 mod info;
 mod key;
+mod limits;
 mod near;
 mod options;
 pub mod record;

@@ -134,7 +134,9 @@ impl Backend for Redis {
     }
 
     fn get<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, Option<Content>> {
-        self.ask(Ok(Request::get_many(&[key])), context, |value| Ok(reply::contents(value, 1)?.pop().flatten()))
+        self.ask(Ok(Request::get_many(&[key])), context, |value| {
+            Ok(reply::each(value, 1, reply::content)?.pop().flatten())
+        })
     }
 
     fn set<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, ()> {
@@ -149,7 +151,7 @@ impl Backend for Redis {
         if keys.is_empty() {
             return Ok(Vec::new()).into();
         }
-        self.ask(Ok(Request::get_many(keys)), context, |value| reply::contents(value, keys.len()))
+        self.ask(Ok(Request::get_many(keys)), context, |value| reply::each(value, keys.len(), reply::content))
     }
 
     fn set_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, ()> {
@@ -167,7 +169,9 @@ impl Backend for Redis {
     }
 
     fn add<'a>(&'a self, put: Put<'a>, context: Context) -> Answer<'a, Content> {
-        self.ask(Request::add(put), context, |value| Ok(reply::content(value)?.unwrap_or_else(|| put.content.clone())))
+        self.ask(Request::add(&[put]), context, |value| {
+            Ok(reply::content(value)?.unwrap_or_else(|| put.content.clone()))
+        })
     }
 
     fn patch<'a>(&'a self, key: &'a str, patch: Patch, context: Context) -> Answer<'a, bool> {
@@ -175,11 +179,11 @@ impl Backend for Redis {
     }
 
     fn acquire<'a>(&'a self, key: &'a str, lease: Lease, claim: Claim<'a>, context: Context) -> Answer<'a, Acquired> {
-        self.ask(Ok(Request::acquire(key, lease, claim)), context, reply::acquired)
+        self.ask(Ok(Request::acquire(&[(key, lease, claim)])), context, reply::acquired)
     }
 
     fn commit<'a>(&'a self, put: Put<'a>, token: Token, context: Context) -> Answer<'a, bool> {
-        self.ask(Request::commit(put, token), context, |value| reply::flag(&value))
+        self.ask(Request::commit(&[(put, token)]), context, |value| reply::flag(&value))
     }
 
     fn renew<'a>(&'a self, key: &'a str, lease: Lease, context: Context) -> Answer<'a, bool> {
@@ -187,7 +191,44 @@ impl Backend for Redis {
     }
 
     fn abandon<'a>(&'a self, key: &'a str, token: Token, context: Context) -> Answer<'a, ()> {
-        self.ask(Ok(Request::abandon(key, token)), context, |value| reply::done(&value))
+        self.ask(Ok(Request::abandon(&[(key, token)])), context, |value| reply::done(&value))
+    }
+
+    fn add_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, Vec<Content>> {
+        if puts.is_empty() {
+            return Ok(Vec::new()).into();
+        }
+        self.ask(Request::add(puts), context, move |value| {
+            let stored = reply::each(value, puts.len(), reply::content)?.into_iter().zip(puts);
+            Ok(stored.map(|(stored, put)| stored.unwrap_or_else(|| put.content.clone())).collect())
+        })
+    }
+
+    fn acquire_many<'a>(
+        &'a self,
+        leases: &'a [(&'a str, Lease, Claim<'a>)],
+        context: Context,
+    ) -> Answer<'a, Vec<Acquired>> {
+        if leases.is_empty() {
+            return Ok(Vec::new()).into();
+        }
+        self.ask(Ok(Request::acquire(leases)), context, |value| reply::each(value, leases.len(), reply::acquired))
+    }
+
+    fn commit_many<'a>(&'a self, puts: &'a [(Put<'a>, Token)], context: Context) -> Answer<'a, Vec<bool>> {
+        if puts.is_empty() {
+            return Ok(Vec::new()).into();
+        }
+        self.ask(Request::commit(puts), context, |value| {
+            reply::each(value, puts.len(), |committed| reply::flag(&committed))
+        })
+    }
+
+    fn abandon_many<'a>(&'a self, leases: &'a [(&'a str, Token)], context: Context) -> Answer<'a, ()> {
+        if leases.is_empty() {
+            return Ok(()).into();
+        }
+        self.ask(Ok(Request::abandon(leases)), context, |value| reply::done(&value))
     }
 
     fn ping(&self, context: Context) -> Answer<'_, ()> {

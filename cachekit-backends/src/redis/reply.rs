@@ -17,9 +17,11 @@ pub(super) fn content(value: Value) -> Result<Option<Content>, Fault> {
     }
 }
 
-pub(super) fn contents(value: Value, count: usize) -> Result<Vec<Option<Content>>, Fault> {
+/// The answers to many; a single one may come by itself.
+pub(super) fn each<T>(value: Value, count: usize, read: impl Fn(Value) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
     match value {
-        Value::Array(values) if values.len() == count => values.into_iter().map(content).collect(),
+        Value::Array(values) if values.len() == count => values.into_iter().map(read).collect(),
+        value if count == 1 => Ok(vec![read(value)?]),
         other => Err(unlike(&other)),
     }
 }

@@ -81,14 +81,17 @@ impl<'a> Request<'a> {
     pub(super) fn set(puts: &[Put<'a>]) -> Result<Self, Error> {
         let calls = puts.iter().map(|put| {
             let arguments = smallvec![Argument::Bytes(bytes(put.content)?), Argument::keep(put.keep)];
-            Ok(Call { names: smallvec![slot::value(put.key), slot::lease(put.key).into()], arguments })
+            Ok(Call { names: both(put.key), arguments })
         });
-        Ok(Self { operation: "set", steps: Steps::Script(&script::SET, calls.collect::<Result<_, Error>>()?) })
+        Ok(Self::scripts("set", &script::SET, calls.collect::<Result<_, Error>>()?))
     }
 
-    pub(super) fn add(put: Put<'a>) -> Result<Self, Error> {
-        let arguments = smallvec![Argument::Bytes(bytes(put.content)?), Argument::keep(put.keep)];
-        Ok(Self::script("add", &script::ADD, smallvec![slot::value(put.key)], arguments))
+    pub(super) fn add(puts: &[Put<'a>]) -> Result<Self, Error> {
+        let calls = puts.iter().map(|put| {
+            let arguments = smallvec![Argument::Bytes(bytes(put.content)?), Argument::keep(put.keep)];
+            Ok(Call { names: smallvec![slot::value(put.key)], arguments })
+        });
+        Ok(Self::scripts("add", &script::ADD, calls.collect::<Result<_, Error>>()?))
     }
 
     pub(super) fn patch(key: &'a str, patch: Patch) -> Self {
@@ -96,25 +99,31 @@ impl<'a> Request<'a> {
         Self::script("patch", &script::PATCH, both(key), arguments)
     }
 
-    pub(super) fn acquire(key: &'a str, lease: Lease, claim: Claim<'a>) -> Self {
-        let (when, seen): (&[u8], _) = match claim {
-            Claim::Unseen(seen) => (b"unseen", seen),
-            Claim::Always => (b"always", &[][..]),
-        };
-        let arguments = smallvec![
-            Argument::Token(lease.token),
-            Argument::Number(millis(lease.length)),
-            Argument::Bytes(when),
-            Argument::Bytes(seen),
-            Argument::Number(HEAD as u64 - 1),
-        ];
-        Self::script("acquire", &script::ACQUIRE, both(key), arguments)
+    pub(super) fn acquire(leases: &[(&'a str, Lease, Claim<'a>)]) -> Self {
+        let calls = leases.iter().map(|(key, lease, claim)| {
+            let (when, seen): (&[u8], _) = match claim {
+                Claim::Unseen(seen) => (b"unseen", *seen),
+                Claim::Always => (b"always", &[][..]),
+            };
+            let arguments = smallvec![
+                Argument::Token(lease.token),
+                Argument::Number(millis(lease.length)),
+                Argument::Bytes(when),
+                Argument::Bytes(seen),
+                Argument::Number(HEAD as u64 - 1),
+            ];
+            Call { names: both(key), arguments }
+        });
+        Self::scripts("acquire", &script::ACQUIRE, calls.collect())
     }
 
-    pub(super) fn commit(put: Put<'a>, token: Token) -> Result<Self, Error> {
-        let content = Argument::Bytes(bytes(put.content)?);
-        let arguments = smallvec![content, Argument::keep(put.keep), Argument::Token(token), Argument::Again];
-        Ok(Self::script("commit", &script::COMMIT, both(put.key), arguments))
+    pub(super) fn commit(puts: &[(Put<'a>, Token)]) -> Result<Self, Error> {
+        let calls = puts.iter().map(|(put, token)| {
+            let content = Argument::Bytes(bytes(put.content)?);
+            let arguments = smallvec![content, Argument::keep(put.keep), Argument::Token(*token), Argument::Again];
+            Ok(Call { names: both(put.key), arguments })
+        });
+        Ok(Self::scripts("commit", &script::COMMIT, calls.collect::<Result<_, Error>>()?))
     }
 
     pub(super) fn renew(key: &'a str, lease: Lease) -> Self {
@@ -122,9 +131,12 @@ impl<'a> Request<'a> {
         Self::script("renew", &script::RENEW, smallvec![slot::lease(key).into()], arguments)
     }
 
-    pub(super) fn abandon(key: &'a str, token: Token) -> Self {
-        let arguments = smallvec![Argument::Token(token)];
-        Self::script("abandon", &script::ABANDON, smallvec![slot::lease(key).into()], arguments)
+    pub(super) fn abandon(leases: &[(&'a str, Token)]) -> Self {
+        let calls = leases.iter().map(|(key, token)| Call {
+            names: smallvec![slot::lease(key).into()],
+            arguments: smallvec![Argument::Token(*token)],
+        });
+        Self::scripts("abandon", &script::ABANDON, calls.collect())
     }
 
     fn command(operation: &'static str, command: Cmd) -> Self {
@@ -137,7 +149,11 @@ impl<'a> Request<'a> {
         names: SmallVec<[Cow<'a, str>; 2]>,
         arguments: SmallVec<[Argument<'a>; 5]>,
     ) -> Self {
-        Self { operation, steps: Steps::Script(script, vec![Call { names, arguments }]) }
+        Self::scripts(operation, script, vec![Call { names, arguments }])
+    }
+
+    fn scripts(operation: &'static str, script: &'static Script, calls: Vec<Call<'a>>) -> Self {
+        Self { operation, steps: Steps::Script(script, calls) }
     }
 
     pub(super) fn pack(&self, form: Form) -> Packed<'_> {

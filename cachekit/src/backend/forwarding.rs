@@ -101,6 +101,30 @@ impl Backend for Recorder {
         Ok(()).into()
     }
 
+    fn add_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, Vec<Content>> {
+        self.asked("add_many", (puts, context));
+        Ok(vec![vec![1, 2, 3, 4].into()]).into()
+    }
+
+    fn acquire_many<'a>(
+        &'a self,
+        leases: &'a [(&'a str, Lease, Claim<'a>)],
+        context: Context,
+    ) -> Answer<'a, Vec<Acquired>> {
+        self.asked("acquire_many", (leases, context));
+        Ok(vec![Acquired::Busy(Duration::from_secs(42))]).into()
+    }
+
+    fn commit_many<'a>(&'a self, puts: &'a [(Put<'a>, Token)], context: Context) -> Answer<'a, Vec<bool>> {
+        self.asked("commit_many", (puts, context));
+        Ok(vec![false, true]).into()
+    }
+
+    fn abandon_many<'a>(&'a self, leases: &'a [(&'a str, Token)], context: Context) -> Answer<'a, ()> {
+        self.asked("abandon_many", (leases, context));
+        Ok(()).into()
+    }
+
     fn ping(&self, context: Context) -> Answer<'_, ()> {
         self.asked("ping", (context,));
         Ok(()).into()
@@ -130,7 +154,7 @@ fn told<T: Debug>(answer: Answer<'_, T>) -> String {
 }
 
 /// Every method of the trait; which these are says its source.
-const METHODS: [Asked; 17] = [
+const METHODS: [Asked; 21] = [
     ("is_blocking", |b| b.is_blocking().to_string()),
     ("keeps_live", |b| b.keeps_live().to_string()),
     ("has_leases", |b| b.has_leases().to_string()),
@@ -147,6 +171,10 @@ const METHODS: [Asked; 17] = [
     ("commit", |b| told(b.commit(put(&content()), TOKEN, context()))),
     ("renew", |b| told(b.renew("k", LEASE, context()))),
     ("abandon", |b| told(b.abandon("k", TOKEN, context()))),
+    ("add_many", |b| told(b.add_many(&[put(&content()); 2], context()))),
+    ("acquire_many", |b| told(b.acquire_many(&[("k", LEASE, Claim::Always); 2], context()))),
+    ("commit_many", |b| told(b.commit_many(&[(put(&content()), TOKEN); 2], context()))),
+    ("abandon_many", |b| told(b.abandon_many(&[("k", TOKEN); 2], context()))),
     ("ping", |b| told(b.ping(context()))),
 ];
 

@@ -311,6 +311,53 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         Ok(()).into()
     }
 
+    /// Stores some contents, each where nothing is stored; what is stored then. As provided, one after the other.
+    fn add_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, Vec<Content>> {
+        Answer::later(async move {
+            let mut stored = Vec::with_capacity(puts.len());
+            for put in puts {
+                stored.push(self.add(*put, context).await?);
+            }
+            Ok(stored)
+        })
+    }
+
+    /// Asks for the leases of some keys. As provided, one after the other.
+    fn acquire_many<'a>(
+        &'a self,
+        leases: &'a [(&'a str, Lease, Claim<'a>)],
+        context: Context,
+    ) -> Answer<'a, Vec<Acquired>> {
+        Answer::later(async move {
+            let mut acquired = Vec::with_capacity(leases.len());
+            for (key, lease, claim) in leases {
+                acquired.push(self.acquire(key, *lease, *claim, context).await?);
+            }
+            Ok(acquired)
+        })
+    }
+
+    /// Stores some contents, each if its lease still stands; which did. As provided, one after the other.
+    fn commit_many<'a>(&'a self, puts: &'a [(Put<'a>, Token)], context: Context) -> Answer<'a, Vec<bool>> {
+        Answer::later(async move {
+            let mut committed = Vec::with_capacity(puts.len());
+            for (put, token) in puts {
+                committed.push(self.commit(*put, *token, context).await?);
+            }
+            Ok(committed)
+        })
+    }
+
+    /// Ends some leases without storing anything. As provided, one after the other.
+    fn abandon_many<'a>(&'a self, leases: &'a [(&'a str, Token)], context: Context) -> Answer<'a, ()> {
+        Answer::later(async move {
+            for (key, token) in leases {
+                self.abandon(key, *token, context).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// Finds out whether the backend can be used at all. As provided, it asks for a key.
     fn ping(&self, context: Context) -> Answer<'_, ()> {
         Answer::later(async move { self.get("cachekit%ping", context).await.map(|_| ()) })

@@ -16,8 +16,8 @@ macro_rules! operations {
         /// Each method is handed the backend behind it, `next`, and as provided asks that: a proxy writes only the methods it is
         /// about. It serves threads and tasks alike.
         ///
-        /// What it alters it alters both ways: in `set`, `set_many` and `commit`, and on the way back in `get`, `get_many`, and
-        /// `acquire`, where that hands out what is [stored](Acquired::Stored). Of a record it alters the value only, by
+        /// What it alters it alters both ways: in `set` and `commit`, and on the way back in `get`, and in `acquire`, where that
+        /// hands out what is [stored](Acquired::Stored); and likewise in the `_many` form of each. Of a record it alters the value only, by
         /// [`Record::map`](crate::Record::map), since backends mark expired records in place, and tell records apart by
         /// their first bytes; of what it cannot read it hands on what it got.
         ///
@@ -123,6 +123,14 @@ operations! {
     fn renew<'a>(key: &'a str, lease: Lease, context: Context) -> bool;
     /// See [`Backend::abandon`].
     fn abandon<'a>(key: &'a str, token: Token, context: Context) -> ();
+    /// See [`Backend::add_many`].
+    fn add_many<'a>(puts: &'a [Put<'a>], context: Context) -> Vec<Content>;
+    /// See [`Backend::acquire_many`].
+    fn acquire_many<'a>(leases: &'a [(&'a str, Lease, Claim<'a>)], context: Context) -> Vec<Acquired>;
+    /// See [`Backend::commit_many`].
+    fn commit_many<'a>(puts: &'a [(Put<'a>, Token)], context: Context) -> Vec<bool>;
+    /// See [`Backend::abandon_many`].
+    fn abandon_many<'a>(leases: &'a [(&'a str, Token)], context: Context) -> ();
     /// See [`Backend::ping`].
     fn ping<'a>(context: Context) -> ();
 }

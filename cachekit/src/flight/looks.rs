@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::sync::{Change, Event, Map, Mutex, lock};
 use super::{Commit, FlightKey, Shared};
-use crate::clock::{Clock, comes_before};
+use crate::limits::Limits;
 
 /// The look-ups of a region that are under way.
 pub(crate) struct Looks(Map<FlightKey, Arc<Look>>);
@@ -86,7 +86,7 @@ impl Looker {
     /// It waits for so long at most for one that somebody else has sent.
     pub(crate) async fn result<F: Future<Output = Looked>>(
         &self,
-        (clock, most): (&dyn Clock, Duration),
+        (limits, most): (&Arc<Limits>, Duration),
         send: impl FnOnce() -> F,
     ) -> (Shared, bool) {
         let (mut listener, mut overdue) = (None, None);
@@ -109,7 +109,7 @@ impl Looker {
             match listener.take() {
                 None => listener = Some(self.look.changed.listen()),
                 Some(listener) => {
-                    if !comes_before(clock, clock.now().saturating_add(most), listener).await {
+                    if !limits.comes_within(most, listener).await {
                         overdue = out;
                     }
                 }

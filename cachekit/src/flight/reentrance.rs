@@ -17,7 +17,17 @@ use super::Flight;
 use super::sync::thread_local;
 
 thread_local! {
-    static LEADING: RefCell<Vec<(*const Flight, Part)>> = const { RefCell::new(Vec::new()) };
+    static LEADING: RefCell<Vec<(Address, Part)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Where a flight is, which tells it from others as long as somebody leads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address(usize);
+
+impl Address {
+    fn of(flight: &Arc<Flight>) -> Self {
+        Self(Arc::as_ptr(flight).addr())
+    }
 }
 
 /// What a leader is at.
@@ -41,7 +51,7 @@ pub(super) fn stores(flight: &Arc<Flight>) -> bool {
 
 fn is_leading(flight: &Arc<Flight>, part: Part) -> bool {
     // While a thread ends there is no stack any more, and then nobody leads.
-    LEADING.try_with(|stack| stack.borrow().contains(&(Arc::as_ptr(flight), part))).unwrap_or(false)
+    LEADING.try_with(|stack| stack.borrow().contains(&(Address::of(flight), part))).unwrap_or(false)
 }
 
 /// On the stack until dropped.
@@ -50,11 +60,11 @@ pub(crate) struct Leading;
 impl Leading {
     /// Says that the caller leads the flight, apart from the computation itself.
     pub(crate) fn storing(flight: &Arc<Flight>) -> Self {
-        Self::enter(flight, Part::Storing)
+        Self::enter(Address::of(flight), Part::Storing)
     }
 
-    fn enter(flight: &Arc<Flight>, part: Part) -> Self {
-        let _ = LEADING.try_with(|stack| stack.borrow_mut().push((Arc::as_ptr(flight), part)));
+    fn enter(flight: Address, part: Part) -> Self {
+        let _ = LEADING.try_with(|stack| stack.borrow_mut().push((flight, part)));
         Self
     }
 }
@@ -70,7 +80,18 @@ pub(crate) type Payload = Box<dyn std::any::Any + Send>;
 
 /// Runs a computation of the flight and catches its panic.
 pub(crate) fn run<R>(flight: &Arc<Flight>, compute: impl FnOnce() -> R) -> Result<R, Payload> {
-    let _leading = Leading::enter(flight, Part::Computing);
+    let _leading = Leading::enter(Address::of(flight), Part::Computing);
+    caught(compute)
+}
+
+/// The flight whose computation runs here, if one does.
+pub(crate) fn innermost() -> Option<Address> {
+    LEADING.with(|stack| stack.borrow().last().filter(|(_, part)| *part == Part::Computing).map(|(flight, _)| *flight))
+}
+
+/// Runs what is the computation of all these flights, and catches its panic.
+pub(crate) fn run_for_all<R>(flights: &[Address], compute: impl FnOnce() -> R) -> Result<R, Payload> {
+    let _leading: Vec<_> = flights.iter().map(|flight| Leading::enter(*flight, Part::Computing)).collect();
     caught(compute)
 }
 

@@ -133,7 +133,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) async fn look(
         &self,
         remote: &Arc<Remote>,
-        caller: Caller,
+        caller: Caller<'_>,
         names: &TagNames,
     ) -> Result<Reading<V>, Error> {
         let key = self.backend_key();
@@ -147,7 +147,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             let seen: Shared = Arc::new(seen);
             if has_failed { Err(seen) } else { Ok(seen) }
         };
-        let (seen, is_own) = looker.result((&*remote.clock, remote.settings.read_timeout), send).await;
+        let (seen, is_own) = looker.result((&remote.limits, remote.settings.read_timeout), send).await;
         let seen: &Result<Seen, Error> = seen.downcast_ref().expect("only results of look-ups are shared");
         let reading = self.judged(remote, caller, key, seen.clone()?, names, at).await?;
         if let (true, Some(tags), Some(span)) = (is_own, marks, remote.near())
@@ -165,7 +165,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     async fn judged(
         &self,
         remote: &Arc<Remote>,
-        caller: Caller,
+        caller: Caller<'_>,
         key: String,
         mut seen: Seen,
         names: &TagNames,
@@ -205,7 +205,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         calls: &[Self],
         places: &[usize],
         remote: &Arc<Remote>,
-        caller: Caller,
+        caller: Caller<'_>,
         keys: Vec<String>,
         at: Circumstances,
     ) -> Result<Vec<Reading<V>>, Error> {

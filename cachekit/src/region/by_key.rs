@@ -11,7 +11,7 @@ use crate::near::{AnyNear, Near};
 use crate::remote::Caller;
 
 impl Region {
-    pub(super) async fn get_by<T: Value + Storable>(&self, caller: Caller, key: Key) -> Result<Option<T>, Error> {
+    pub(super) async fn get_by<T: Value + Storable>(&self, caller: Caller<'_>, key: Key) -> Result<Option<T>, Error> {
         let call = self.entry::<T>(&key, Policy::stored())?;
         let value = call.get(caller).await?;
         if value.is_none() {
@@ -22,7 +22,7 @@ impl Region {
 
     pub(super) async fn get_many_by<T: Value + Storable>(
         &self,
-        caller: Caller,
+        caller: Caller<'_>,
         keys: Vec<Key>,
     ) -> Result<Vec<Option<T>>, Error> {
         let calls: Vec<Call<T>> = keys.iter().map(|key| self.entry(key, Policy::stored())).collect::<Result<_, _>>()?;
@@ -33,13 +33,18 @@ impl Region {
         Ok(values)
     }
 
-    pub(super) async fn set_by<T: Value + Storable>(&self, caller: Caller, key: Key, value: &T) -> Result<(), Error> {
+    pub(super) async fn set_by<T: Value + Storable>(
+        &self,
+        caller: Caller<'_>,
+        key: Key,
+        value: &T,
+    ) -> Result<(), Error> {
         self.writable(&key)?.set(caller, value.clone()).await
     }
 
     pub(super) async fn set_many_by<T: Value + Storable>(
         &self,
-        caller: Caller,
+        caller: Caller<'_>,
         entries: Vec<(Key, T)>,
     ) -> Result<(), Error> {
         let calls: Vec<(Call<T>, T)> =
@@ -48,7 +53,7 @@ impl Region {
     }
 
     /// Forgets some entries, in as few round trips for many as for one.
-    pub(super) async fn delete_by(&self, caller: Caller, keys: Vec<Key>) -> Result<(), Error> {
+    pub(super) async fn delete_by(&self, caller: Caller<'_>, keys: Vec<Key>) -> Result<(), Error> {
         let core = self.core();
         let mut places = Vec::with_capacity(keys.len());
         for key in &keys {

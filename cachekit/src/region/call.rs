@@ -132,7 +132,7 @@ impl<V> fmt::Debug for Call<V> {
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The value, if it is fresh.
-    pub(crate) async fn get(&self, caller: Caller) -> Result<Option<V>, Error> {
+    pub(crate) async fn get(&self, caller: Caller<'_>) -> Result<Option<V>, Error> {
         match self.remote() {
             None => Ok(self.get_near()),
             Some(remote) => self.get_through(&remote, caller).await,
@@ -148,7 +148,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The entry as it is; nothing is counted.
-    pub(crate) async fn peek(&self, caller: Caller) -> Result<Option<(Found<V>, Verdict, Nanos)>, Error> {
+    pub(crate) async fn peek(&self, caller: Caller<'_>) -> Result<Option<(Found<V>, Verdict, Nanos)>, Error> {
         let at = self.circumstances();
         let (found, verdict) = match self.remote() {
             None => self.peek_near(),
@@ -165,14 +165,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores a value in place of what is there or is being computed.
-    pub(crate) async fn set(&self, caller: Caller, value: V) -> Result<(), Error> {
+    pub(crate) async fn set(&self, caller: Caller<'_>, value: V) -> Result<(), Error> {
         match self.remote() {
             None => self.set_near(value, caller).await,
             Some(remote) => self.set_through(&remote, caller, &value).await,
         }
     }
 
-    async fn set_near(&self, value: V, caller: Caller) -> Result<(), Error> {
+    async fn set_near(&self, value: V, caller: Caller<'_>) -> Result<(), Error> {
         let tags = self.core.tags.read(&self.tags);
         let made = self.made(&value, self.core.epoch(), 0, tags).filter(|made| !made.stamp.epoch.is_off());
         match made {
@@ -207,12 +207,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Forgets the entry; what is being computed is not stored.
-    pub(crate) async fn invalidate(&self, caller: Caller) -> Result<(), Error> {
+    pub(crate) async fn invalidate(&self, caller: Caller<'_>) -> Result<(), Error> {
         self.place().forget(caller).await
     }
 
     /// Marks the entry as expired; what is being computed is not stored.
-    pub(crate) async fn expire(&self, caller: Caller) -> Result<(), Error> {
+    pub(crate) async fn expire(&self, caller: Caller<'_>) -> Result<(), Error> {
         self.place().expire(caller).await
     }
 

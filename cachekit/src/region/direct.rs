@@ -13,7 +13,7 @@ use crate::tags::Tagged;
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The value, if it is fresh.
-    pub(super) async fn get_through(&self, remote: &Arc<Remote>, caller: Caller) -> Result<Option<V>, Error> {
+    pub(super) async fn get_through(&self, remote: &Arc<Remote>, caller: Caller<'_>) -> Result<Option<V>, Error> {
         if let Some(value) = self.fresh_here() {
             return Ok(Some(value));
         }
@@ -46,7 +46,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) async fn peek_through(
         &self,
         remote: &Arc<Remote>,
-        caller: Caller,
+        caller: Caller<'_>,
     ) -> Result<(Option<Found<V>>, Verdict), Error> {
         match self.look(remote, caller, &self.tags).await {
             Ok(reading) => Ok((reading.found, reading.verdict)),
@@ -56,7 +56,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores a value in place of what is there or is being computed, by any process.
-    pub(super) async fn set_through(&self, remote: &Arc<Remote>, caller: Caller, value: &V) -> Result<(), Error> {
+    pub(super) async fn set_through(&self, remote: &Arc<Remote>, caller: Caller<'_>, value: &V) -> Result<(), Error> {
         let made = self.made(value, self.core.epoch(), 0, Tagged::none());
         let Some(made) = made.filter(|made| !made.stamp.epoch.is_off()) else { return self.invalidate(caller).await };
         let place = self.place();
@@ -88,7 +88,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The values of some entries of a region, in order, in as few round trips for many as for one.
-    pub(super) async fn get_many(calls: &[Self], caller: Caller) -> Result<Vec<Option<V>>, Error> {
+    pub(super) async fn get_many(calls: &[Self], caller: Caller<'_>) -> Result<Vec<Option<V>>, Error> {
         let mut values: Vec<Option<V>> = Vec::with_capacity(calls.len());
         let mut missing = Vec::new();
         for call in calls {
@@ -118,7 +118,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores some values.
-    pub(super) async fn set_many(calls: &[(Self, V)], caller: Caller) -> Result<(), Error> {
+    pub(super) async fn set_many(calls: &[(Self, V)], caller: Caller<'_>) -> Result<(), Error> {
         let Some(remote) = calls.first().and_then(|(call, _)| call.core.remote()) else {
             for (call, value) in calls {
                 call.set(caller, value.clone()).await?;

@@ -38,7 +38,7 @@ pub(crate) struct Place<'a> {
 
 impl Place<'_> {
     /// Forgets the entry.
-    pub(crate) async fn forget(self, caller: Caller) -> Result<(), Error> {
+    pub(crate) async fn forget(self, caller: Caller<'_>) -> Result<(), Error> {
         self.told("entry");
         self.remove();
         let Some((remote, key)) = &self.remote else { return Ok(()) };
@@ -49,7 +49,7 @@ impl Place<'_> {
     }
 
     /// Marks the entry as expired.
-    pub(crate) async fn expire(self, caller: Caller) -> Result<(), Error> {
+    pub(crate) async fn expire(self, caller: Caller<'_>) -> Result<(), Error> {
         self.told("entry, expired");
         let Some((remote, key)) = &self.remote else {
             let mut _failure = None;
@@ -89,7 +89,7 @@ pub(crate) fn remove(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
 }
 
 /// Invalidates every entry of the region.
-pub(crate) async fn all(core: &Core, how: Invalidation, caller: Caller) -> Result<(), Error> {
+pub(crate) async fn all(core: &Core, how: Invalidation, caller: Caller<'_>) -> Result<(), Error> {
     core.counters.count(Event::Invalidation);
     let softly = how == Invalidation::Soft;
     events::invalidated(&core.name, if softly { "region, soft" } else { "region, hard" });
@@ -113,7 +113,7 @@ fn all_here(core: &Core, how: Invalidation) {
 }
 
 /// Invalidates every entry that has one of the tags, in as many steps for a million of them as for one.
-pub(crate) async fn tags(core: &Core, names: &[String], caller: Caller) -> Result<(), Error> {
+pub(crate) async fn tags(core: &Core, names: &[String], caller: Caller<'_>) -> Result<(), Error> {
     let here = || names.iter().for_each(|name| core.tags.invalidate(name));
     here();
     for _ in names {

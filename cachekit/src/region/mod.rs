@@ -13,6 +13,9 @@ mod direct;
 pub(crate) mod failures;
 pub(crate) mod hand;
 pub(crate) mod invalidation;
+pub(crate) mod many;
+#[cfg(test)]
+mod many_model;
 pub(crate) mod read_through;
 pub(crate) mod registry;
 pub(crate) mod runner;

@@ -83,6 +83,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// As [`run`](Self::run), for tasks.
     pub(crate) async fn run_async<E, A, B, F, D>(
         &self,
+        caller: Caller<'_>,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
     ) -> Result<Served<V>, E>
@@ -96,19 +97,20 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             None => None,
             Some((remote, names)) => {
                 let tells = work.refusal.is_some();
-                match self.step_through(remote, Caller::Task, names, in_background, tells).await {
+                match self.step_through(remote, caller, names, in_background, tells).await {
                     Step::Serve(served) => return Ok(served),
                     step => Some(step),
                 }
             }
         };
         // Boxed, so that the future of a hit is small.
-        Box::pin(self.go_on_async(first, remote, in_background, share, work)).await
+        Box::pin(self.go_on_async(caller, first, remote, in_background, share, work)).await
     }
 
     /// What comes after a first step that has served nothing.
     async fn go_on_async<E, A, B, F, D>(
         &self,
+        caller: Caller<'_>,
         mut first: Option<Step<V>>,
         remote: Option<(Arc<Remote>, TagNames)>,
         mut in_background: bool,
@@ -125,7 +127,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 (None, None) => self.step(in_background),
                 (None, Some((remote, names))) => {
                     let tells = work.refusal.is_some();
-                    Box::pin(self.step_through(remote, Caller::Task, names, in_background, tells)).await
+                    Box::pin(self.step_through(remote, caller, names, in_background, tells)).await
                 }
             };
             let Some(step) = self.renewed(step, share, &work) else {
@@ -153,7 +155,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Waited::Compute(lead) => match (backing, &remote) {
                     (None, _) | (_, None) => (lead, None),
                     (Some(backing), Some((_, names))) => {
-                        match Box::pin(self.claim(Caller::Task, lead, why, backing, names)).await {
+                        match Box::pin(self.claim(caller, lead, why, backing, names)).await {
                             Claimed::Compute(lead, backing) => (lead, Some(backing)),
                             Claimed::Serve(served) => return Ok(served),
                             Claimed::Alone => return work.run().await.map(Served::computed),
@@ -162,7 +164,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     }
                 },
             };
-            return unwound(self.compute_async(lead, why, share, work, backing).await);
+            return unwound(self.compute_async(caller, lead, why, share, work, backing).await);
         }
     }
 
@@ -186,6 +188,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// As [`refresh`](Self::refresh), for tasks.
     pub(crate) async fn refresh_async<E, A, B, F, D>(
         &self,
+        caller: Caller<'_>,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
     ) -> Result<V, E>
@@ -197,13 +200,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             None => self.begin(None).map(|lead| (lead, None)),
             Some(remote) => {
                 let names = self.names(&work);
-                Box::pin(self.begin_through(&remote, Caller::Task, &names)).await
+                Box::pin(self.begin_through(&remote, caller, &names)).await
             }
         };
         match begun {
             None => work.run().await,
             Some((lead, backing)) => {
-                let settled = self.compute_async(lead, Why::Refresh, share, work, backing).await;
+                let settled = self.compute_async(caller, lead, Why::Refresh, share, work, backing).await;
                 unwound(settled).map(|served| served.value)
             }
         }

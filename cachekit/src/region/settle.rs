@@ -84,6 +84,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     pub(super) async fn compute_async<E, A, B, F, D>(
         &self,
+        caller: Caller<'_>,
         lead: Lead,
         why: Why,
         share: Option<Share<E>>,
@@ -105,7 +106,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         match backing {
             None => self.settle(lead, ending, result),
             // Boxed, so that the future of a hit is small.
-            Some(backing) => Box::pin(self.settle_through(Caller::Task, lead, ending, result, backing)).await,
+            Some(backing) => Box::pin(self.settle_through(caller, lead, ending, result, backing)).await,
         }
     }
 
@@ -135,7 +136,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// As [`settle`](Self::settle), in a region with a backend.
     async fn settle_through<E>(
         &self,
-        caller: Caller,
+        caller: Caller<'_>,
         mut lead: Lead,
         ending: Ending<E>,
         came: Came<V, E>,
@@ -266,30 +267,27 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         backing: Option<&Backing<V>>,
     ) -> Result<Served<V>, E> {
         let Ending { why, share, tags, .. } = ending;
-        let cover = self.cover(lead, why, backing);
+        let is_absence = share.is_some_and(|share| share.is_absence(&error));
+        let cover = if is_absence { None } else { self.cover(lead, why, backing) };
         let is_read = backing.is_some_and(|backing| backing.reading.is_some());
-        let covered = cover.is_some();
-        let result = match (cover, share) {
-            (Some(old), _) => {
+        let is_covered = cover.is_some();
+        let result = match (cover, share.and_then(|share| share.erase(&error))) {
+            (Some(old), covered) => {
                 lead.finish(|| {
                     if is_read {
                         // Somebody may have invalidated it since: each looks again, and finds it where nobody has.
                         return Outcome::Unproven;
                     }
-                    Outcome::Value {
-                        value: Arc::new(old.value.clone()),
-                        source: old.source,
-                        stamp: old.stamp,
-                        covered: share.map(|share| share.erase(&error)),
-                    }
+                    Outcome::Value { value: Arc::new(old.value.clone()), source: old.source, stamp: old.stamp, covered }
                 });
                 // Who asked for a new value, or for a fresh one, is told that there is none.
                 let is_taken = old.source == Source::Fresh || self.options.takes_stale;
                 if why != Why::Refresh && is_taken { Ok(old) } else { Err(error) }
             }
-            (None, Some(share)) => {
-                let shared = share.erase(&error);
-                self.remember(lead, &shared, tags);
+            (None, Some(shared)) => {
+                if !is_absence {
+                    self.remember(lead, &shared, tags);
+                }
                 lead.finish(|| Outcome::Error(shared));
                 Err(error)
             }
@@ -298,8 +296,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Err(error)
             }
         };
-        self.core.counters.count(Event::CreationFailure);
-        events::failed(self.subject(&|| self.key()), Duration::from_nanos(cost), covered);
+        if !is_absence {
+            self.core.counters.count(Event::CreationFailure);
+            events::failed(self.subject(&|| self.key()), Duration::from_nanos(cost), is_covered);
+        }
         result
     }
 

@@ -73,7 +73,7 @@ impl Region {
         match self.writable::<T>(&key.into()) {
             Ok(call) => {
                 let work: Work<T, E, _, _, ()> = Work::new((), |()| create());
-                call.run_async(None, work).await.map(|served| served.value)
+                call.run_async(Caller::Task, None, work).await.map(|served| served.value)
             }
             Err(_) => create().await,
         }

@@ -61,7 +61,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) async fn step_through(
         &self,
         remote: &Arc<Remote>,
-        caller: Caller,
+        caller: Caller<'_>,
         names: &TagNames,
         in_background: bool,
         tells: bool,
@@ -97,7 +97,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Asks for the lease, and waits for whoever has it.
     pub(super) async fn claim(
         &self,
-        caller: Caller,
+        caller: Caller<'_>,
         mut lead: Lead,
         why: Why,
         mut backing: Backing<V>,
@@ -209,7 +209,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// What somebody has stored since this caller looked; `None` where the backend fails.
     async fn look_again(
         &self,
-        caller: Caller,
+        caller: Caller<'_>,
         backing: &Backing<V>,
         content: Content,
         names: &TagNames,
@@ -237,7 +237,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Whether the epochs that the flight began with still stand.
-    async fn still_stands(&self, remote: &Arc<Remote>, caller: Caller, lead: &Lead, names: &TagNames) -> bool {
+    async fn still_stands(&self, remote: &Arc<Remote>, caller: Caller<'_>, lead: &Lead, names: &TagNames) -> bool {
         self.look(remote, caller, names).await.is_ok_and(|reading| reading.ground() == lead.ground())
     }
 
@@ -245,7 +245,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) async fn begin_through(
         &self,
         remote: &Arc<Remote>,
-        caller: Caller,
+        caller: Caller<'_>,
         names: &TagNames,
     ) -> Option<(Lead, Option<Backing<V>>)> {
         loop {
@@ -265,7 +265,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// nothing.
     pub(super) async fn keep(
         &self,
-        caller: Caller,
+        caller: Caller<'_>,
         lead: &mut Lead,
         why: Why,
         backing: &Backing<V>,
@@ -367,7 +367,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Whether a value that is not stored may be told to those who wait: while the lease stands, nothing has invalidated it.
-    async fn pass(&self, caller: Caller, lead: &mut Lead, backing: &Backing<V>) -> Kept {
+    async fn pass(&self, caller: Caller<'_>, lead: &mut Lead, backing: &Backing<V>) -> Kept {
         if !lead.is_waited_for() {
             return Kept::Passed;
         }

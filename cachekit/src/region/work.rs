@@ -171,7 +171,7 @@ fn start_async<V: Value, E: Send + 'static>(
             },
         };
         if let Some((lead, backing)) = begun {
-            drop(call.compute_async(lead, Why::Background, share, work, backing).await);
+            drop(call.compute_async(Caller::Task, lead, Why::Background, share, work, backing).await);
         }
     }))
 }

@@ -52,7 +52,7 @@ impl Remote {
     /// are there.
     pub(crate) async fn look_up(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         key: Option<String>,
         tags: Vec<String>,
     ) -> Result<Seen, Error> {
@@ -63,7 +63,7 @@ impl Remote {
     /// As [`look_up`](Self::look_up), for many keys at once; without any, the epochs alone.
     pub(crate) async fn look_up_many(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         mut keys: Vec<String>,
         tags: Vec<String>,
     ) -> Result<Vec<Seen>, Error> {
@@ -104,14 +104,18 @@ impl Remote {
     }
 
     /// The epochs of some tags, which are created where they are missing.
-    pub(crate) async fn tags(self: &Arc<Self>, caller: Caller, tags: Vec<String>) -> Result<Vec<(String, u64)>, Error> {
+    pub(crate) async fn tags(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        tags: Vec<String>,
+    ) -> Result<Vec<(String, u64)>, Error> {
         Ok(self.look_up(caller, None, tags).await?.tags)
     }
 
     /// Sees to it that the epochs of these tags are kept as long as an entry that carries them; whether they still stand.
     pub(crate) async fn keep_tags(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         tags: &[(String, u64)],
         keep: Option<Duration>,
     ) -> Result<bool, Error> {
@@ -131,13 +135,13 @@ impl Remote {
         Ok(true)
     }
 
-    async fn new_region_epoch(self: &Arc<Self>, caller: Caller) -> Result<[u64; 2], Error> {
+    async fn new_region_epoch(self: &Arc<Self>, caller: Caller<'_>) -> Result<[u64; 2], Error> {
         let content = [random().to_le_bytes(), random().to_le_bytes()].concat();
         let found = self.add(caller, self.names.region_epoch(), content, None).await?;
         halves(&found).ok_or_else(|| self.foreign_epoch())
     }
 
-    async fn tag_epoch(self: &Arc<Self>, caller: Caller, tag: &str, keep: Option<Duration>) -> Result<u64, Error> {
+    async fn tag_epoch(self: &Arc<Self>, caller: Caller<'_>, tag: &str, keep: Option<Duration>) -> Result<u64, Error> {
         let content = random().to_le_bytes().to_vec();
         let found = self.add(caller, self.names.tag_epoch(tag), content, keep).await?;
         whole(&found).ok_or_else(|| self.foreign_epoch())
@@ -152,7 +156,7 @@ impl Remote {
 
     async fn add(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         key: String,
         content: Vec<u8>,
         keep: Option<Duration>,
@@ -165,13 +169,13 @@ impl Remote {
     }
 
     /// Forgets some entries for everyone.
-    pub(crate) async fn delete(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
+    pub(crate) async fn delete(self: &Arc<Self>, caller: Caller<'_>, keys: Vec<String>) -> Result<(), Error> {
         let owed = keys.clone();
         let _writing = self.writing(&keys).await;
         self.remove(caller, keys).await.inspect_err(|_| self.owe(owed))
     }
 
-    async fn remove(self: &Arc<Self>, caller: Caller, keys: Vec<String>) -> Result<(), Error> {
+    async fn remove(self: &Arc<Self>, caller: Caller<'_>, keys: Vec<String>) -> Result<(), Error> {
         self.ask(Kind::Removal, caller, |backend, context| async move {
             match &keys[..] {
                 [key] => backend.delete(key, context).await,
@@ -185,12 +189,12 @@ impl Remote {
     }
 
     /// Marks an entry as expired for everyone.
-    pub(crate) async fn expire(self: &Arc<Self>, caller: Caller, key: String) -> Result<(), Error> {
+    pub(crate) async fn expire(self: &Arc<Self>, caller: Caller<'_>, key: String) -> Result<(), Error> {
         self.patch(caller, key, Patch::expired()).await
     }
 
     /// Invalidates every entry of the region for everyone.
-    pub(crate) async fn invalidate_region(self: &Arc<Self>, caller: Caller, softly: bool) -> Result<(), Error> {
+    pub(crate) async fn invalidate_region(self: &Arc<Self>, caller: Caller<'_>, softly: bool) -> Result<(), Error> {
         let key = self.names.region_epoch();
         if softly {
             self.patch(caller, key, Patch::new(8, &random().to_le_bytes())).await
@@ -200,11 +204,11 @@ impl Remote {
     }
 
     /// Invalidates every entry that has one of the tags, for everyone.
-    pub(crate) async fn invalidate_tags(self: &Arc<Self>, caller: Caller, tags: &[String]) -> Result<(), Error> {
+    pub(crate) async fn invalidate_tags(self: &Arc<Self>, caller: Caller<'_>, tags: &[String]) -> Result<(), Error> {
         self.delete(caller, tags.iter().map(|tag| self.names.tag_epoch(tag)).collect()).await
     }
 
-    async fn patch(self: &Arc<Self>, caller: Caller, key: String, patch: Patch) -> Result<(), Error> {
+    async fn patch(self: &Arc<Self>, caller: Caller<'_>, key: String, patch: Patch) -> Result<(), Error> {
         let owed = key.clone();
         let _writing = self.writing(std::slice::from_ref(&key)).await;
         let patched = self
@@ -226,7 +230,7 @@ impl Remote {
     }
 
     /// Makes up for invalidations of what is about to be replaced, which is not to be removed afterwards.
-    pub(crate) async fn pay_before(self: &Arc<Self>, caller: Caller, keys: &[String]) {
+    pub(crate) async fn pay_before(self: &Arc<Self>, caller: Caller<'_>, keys: &[String]) {
         if self.owed.any() {
             // Where that fails, what is stored is not served before it is removed.
             drop(Box::pin(self.pay(caller, keys)).await);
@@ -234,7 +238,7 @@ impl Remote {
     }
 
     /// Makes up for invalidations that have failed: for those of these keys, and for some of the others.
-    pub(super) async fn pay(self: &Arc<Self>, caller: Caller, keys: &[String]) -> Result<(), Error> {
+    pub(super) async fn pay(self: &Arc<Self>, caller: Caller<'_>, keys: &[String]) -> Result<(), Error> {
         if self.owed.any() && !self.is_removable() {
             return Err(Error::backend("it has not carried out invalidations, and removes nothing just now"));
         }

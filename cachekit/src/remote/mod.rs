@@ -6,8 +6,8 @@
 
 mod breaker;
 mod epochs;
+mod gathered;
 mod lease;
-mod limits;
 #[cfg(test)]
 mod model;
 mod names;
@@ -27,8 +27,8 @@ use self::breaker::{Change, State};
 use self::epochs::Lengthened;
 pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
+pub(crate) use self::gathered::Gathered;
 pub(crate) use self::lease::{Asking, Hold, Turn, back_off};
-use self::limits::Limits;
 use self::names::Names;
 use self::probe::Alarms;
 use self::settings::RemoteSettings;
@@ -40,6 +40,7 @@ use crate::clock::{Clock, block_on};
 use crate::error::Error;
 use crate::events;
 use crate::flight::reentrance;
+use crate::limits::Limits;
 use crate::region::builder::Settings;
 use crate::region::core::Core;
 use crate::region::stats::Event;
@@ -59,15 +60,17 @@ pub(crate) struct Remote {
     owed: Arc<Owed>,
     writers: Arc<Writers>,
     lengthened: Lengthened,
-    limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
     alarms: Alarms,
 }
 
 /// How the caller waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Caller<'a> {
     Thread,
     Task,
+    /// As one of many whose requests are sent together.
+    Many(&'a Gathered),
 }
 
 /// What an operation is to the breaker.
@@ -178,18 +181,18 @@ impl Remote {
         if self.has_leases() {
             return Vec::new();
         }
-        self.writers.take_all(keys, &*self.clock, self.settings.write_timeout.saturating_mul(2)).await
+        self.writers.take_all(keys, &self.limits, self.settings.write_timeout.saturating_mul(2)).await
     }
 
     /// Finds out whether the backend can be used at all.
-    pub(crate) async fn ping(self: &Arc<Self>, caller: Caller) -> Result<(), Error> {
+    pub(crate) async fn ping(self: &Arc<Self>, caller: Caller<'_>) -> Result<(), Error> {
         let limit = self.settings.write_timeout;
         self.limited(limit, caller, |backend, context| async move { backend.ping(context).await }).await
     }
 
     pub(crate) async fn set(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         key: String,
         content: Content,
         keep: Option<Duration>,
@@ -202,7 +205,7 @@ impl Remote {
 
     pub(crate) async fn set_many(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         puts: Vec<(String, Content, Option<Duration>)>,
     ) -> Result<(), Error> {
         self.ask(Kind::Write, caller, |backend, context| async move {
@@ -214,7 +217,7 @@ impl Remote {
 
     pub(crate) async fn acquire(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         hold: &Hold,
         seen: Option<Vec<u8>>,
     ) -> Result<Acquired, Error> {
@@ -228,7 +231,7 @@ impl Remote {
 
     pub(crate) async fn commit(
         self: &Arc<Self>,
-        caller: Caller,
+        caller: Caller<'_>,
         hold: &Hold,
         content: Content,
         keep: Option<Duration>,
@@ -241,7 +244,7 @@ impl Remote {
     }
 
     /// Gives the lease back; it lapses where that fails.
-    pub(crate) async fn abandon(self: &Arc<Self>, caller: Caller, hold: &Hold) {
+    pub(crate) async fn abandon(self: &Arc<Self>, caller: Caller<'_>, hold: &Hold) {
         hold.end();
         let (key, token) = (hold.key().to_owned(), hold.lease().token);
         let abandoned = self.ask(Kind::Removal, caller, move |backend, context| async move {
@@ -251,7 +254,7 @@ impl Remote {
     }
 
     /// Whether the lease still stands, and so nothing has invalidated its key.
-    pub(crate) async fn renew(self: &Arc<Self>, caller: Caller, key: &str, lease: Lease) -> Result<bool, Error> {
+    pub(crate) async fn renew(self: &Arc<Self>, caller: Caller<'_>, key: &str, lease: Lease) -> Result<bool, Error> {
         let key = key.to_owned();
         self.ask(Kind::Write, caller, move |backend, context| async move { backend.renew(&key, lease, context).await })
             .await
@@ -261,7 +264,7 @@ impl Remote {
     async fn ask<T, F>(
         self: &Arc<Self>,
         kind: Kind,
-        caller: Caller,
+        caller: Caller<'_>,
         operation: impl FnOnce(Arc<dyn Backend>, Context) -> F,
     ) -> Result<T, Error>
     where
@@ -269,6 +272,10 @@ impl Remote {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let (state, limit) = (self.state(kind), self.limit(kind));
+        if let Caller::Many(gathered) = caller {
+            // Limited and counted where it is sent.
+            return operation(gathered.backend(), Context::task(limit)).await;
+        }
         if state.is_open(self.settings.breaker.failures) {
             return Err(Error::backend(format_args!(
                 "it has failed {} times in a row, and is tried again in the background",
@@ -309,7 +316,7 @@ impl Remote {
     async fn limited<T, F>(
         self: &Arc<Self>,
         limit: Duration,
-        caller: Caller,
+        caller: Caller<'_>,
         operation: impl FnOnce(Arc<dyn Backend>, Context) -> F,
     ) -> Result<T, Error>
     where
@@ -317,9 +324,9 @@ impl Remote {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let is_blocking = self.backend.is_blocking();
-        let context = if caller == Caller::Thread || is_blocking { Context::blocking } else { Context::task };
+        let context = if matches!(caller, Caller::Thread) || is_blocking { Context::blocking } else { Context::task };
         let answer = operation(Arc::clone(&self.backend), context(limit));
-        if caller == Caller::Task && is_blocking {
+        if is_blocking && !matches!(caller, Caller::Thread) {
             let answer = blocking::unblock(|| block_on(answer));
             self.in_time(limit, std::pin::pin!(answer)).await
         } else {

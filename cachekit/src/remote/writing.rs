@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use event_listener::Event;
 
-use crate::clock::{Clock, comes_before};
 use crate::error::Error;
+use crate::limits::Limits;
 
 /// The keys that somebody writes.
 #[derive(Default)]
@@ -40,18 +40,18 @@ pub(crate) struct Writing<'a> {
 impl Writers {
     /// Waits until nobody else writes any of the keys, for so long at most for each who does; in one order, so that two
     /// who write several do not wait for each other.
-    pub(super) async fn take_all(&self, keys: &[String], clock: &dyn Clock, most: Duration) -> Vec<Writing<'_>> {
+    pub(super) async fn take_all(&self, keys: &[String], limits: &Arc<Limits>, most: Duration) -> Vec<Writing<'_>> {
         let mut keys: Vec<&String> = keys.iter().collect();
         keys.sort_unstable();
         keys.dedup();
         let mut taken = Vec::with_capacity(keys.len());
         for key in keys {
-            taken.push(self.take(key, clock, most).await);
+            taken.push(self.take(key, limits, most).await);
         }
         taken
     }
 
-    async fn take(&self, key: &str, clock: &dyn Clock, most: Duration) -> Writing<'_> {
+    async fn take(&self, key: &str, limits: &Arc<Limits>, most: Duration) -> Writing<'_> {
         let mut overdue = None;
         loop {
             let listener = self.changed.listen();
@@ -66,7 +66,7 @@ impl Writers {
                 }
                 writes
             };
-            if !comes_before(clock, clock.now().saturating_add(most), listener).await {
+            if !limits.comes_within(most, listener).await {
                 overdue = writes;
             }
         }

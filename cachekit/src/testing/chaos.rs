@@ -280,6 +280,42 @@ impl Proxy for Chaos {
         self.disturb("abandon", move || next.abandon(key, token, context))
     }
 
+    fn add_many<'a>(
+        &'a self,
+        next: &'a dyn Backend,
+        puts: &'a [Put<'a>],
+        context: Context,
+    ) -> Answer<'a, Vec<Content>> {
+        self.disturb("add_many", move || next.add_many(puts, context))
+    }
+
+    fn acquire_many<'a>(
+        &'a self,
+        next: &'a dyn Backend,
+        leases: &'a [(&'a str, Lease, Claim<'a>)],
+        context: Context,
+    ) -> Answer<'a, Vec<Acquired>> {
+        self.disturb("acquire_many", move || next.acquire_many(leases, context))
+    }
+
+    fn commit_many<'a>(
+        &'a self,
+        next: &'a dyn Backend,
+        puts: &'a [(Put<'a>, Token)],
+        context: Context,
+    ) -> Answer<'a, Vec<bool>> {
+        self.disturb("commit_many", move || next.commit_many(puts, context))
+    }
+
+    fn abandon_many<'a>(
+        &'a self,
+        next: &'a dyn Backend,
+        leases: &'a [(&'a str, Token)],
+        context: Context,
+    ) -> Answer<'a, ()> {
+        self.disturb("abandon_many", move || next.abandon_many(leases, context))
+    }
+
     fn ping<'a>(&'a self, next: &'a dyn Backend, context: Context) -> Answer<'a, ()> {
         self.disturb("ping", move || next.ping(context))
     }

@@ -16,6 +16,9 @@ struct Asked<'a> {
     put: Put<'a>,
     puts: [Put<'a>; 1],
     token: Token,
+    leases: [(&'a str, Lease, Claim<'a>); 1],
+    commits: [(Put<'a>, Token); 1],
+    tokens: [(&'a str, Token); 1],
 }
 
 type Operation = for<'a> fn(&'a dyn Backend, &'a Asked<'a>, Context) -> Answer<'a, ()>;
@@ -25,13 +28,14 @@ fn done<'a, T: Send + 'a>(answer: Answer<'a, T>) -> Answer<'a, ()> {
 }
 
 /// Each operation of the contract.
-const OPERATIONS: [(&str, Operation); 13] = [
+const OPERATIONS: [(&str, Operation); 17] = [
     ("ping", |backend, _, context| backend.ping(context)),
     ("get", |backend, asked, context| done(backend.get(asked.key, context))),
     ("set", |backend, asked, context| backend.set(asked.put, context)),
     ("get_many", |backend, asked, context| done(backend.get_many(&asked.keys, context))),
     ("set_many", |backend, asked, context| backend.set_many(&asked.puts, context)),
     ("add", |backend, asked, context| done(backend.add(asked.put, context))),
+    ("add_many", |backend, asked, context| done(backend.add_many(&asked.puts, context))),
     ("patch", |backend, asked, context| done(backend.patch(asked.key, Patch::expired(), context))),
     ("delete", |backend, asked, context| backend.delete(asked.key, context)),
     ("delete_many", |backend, asked, context| backend.delete_many(&asked.keys, context)),
@@ -39,6 +43,9 @@ const OPERATIONS: [(&str, Operation); 13] = [
     ("renew", |backend, asked, context| done(backend.renew(asked.key, lease(asked.token), context))),
     ("commit", |backend, asked, context| done(backend.commit(asked.put, asked.token, context))),
     ("abandon", |backend, asked, context| backend.abandon(asked.key, asked.token, context)),
+    ("acquire_many", |backend, asked, context| done(backend.acquire_many(&asked.leases, context))),
+    ("commit_many", |backend, asked, context| done(backend.commit_many(&asked.commits, context))),
+    ("abandon_many", |backend, asked, context| backend.abandon_many(&asked.tokens, context)),
 ];
 
 fn lease(token: Token) -> Lease {
@@ -47,11 +54,22 @@ fn lease(token: Token) -> Lease {
 
 /// Goes through the operations that the backend has.
 fn each_operation(t: &Trial<'_>, mut each: impl FnMut(&'static str, Operation, &Asked<'_>) -> Outcome) -> Outcome {
-    let count = if t.backend().has_leases() { OPERATIONS.len() } else { OPERATIONS.len() - 4 };
+    let count = if t.backend().has_leases() { OPERATIONS.len() } else { OPERATIONS.len() - 7 };
     for (name, operation) in &OPERATIONS[..count] {
         let (key, other, content) = (t.key(name), t.key("other"), t.content(name));
         let put = Put { key: &key, content: &content, keep: Some(HOUR) };
-        each(name, *operation, &Asked { key: &key, keys: [&key, &other], put, puts: [put], token: token() })?;
+        let token = token();
+        let asked = Asked {
+            key: &key,
+            keys: [&key, &other],
+            put,
+            puts: [put],
+            token,
+            leases: [(&key, lease(token), Claim::Always)],
+            commits: [(put, token)],
+            tokens: [(&key, token)],
+        };
+        each(name, *operation, &asked)?;
     }
     Ok(())
 }

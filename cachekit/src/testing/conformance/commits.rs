@@ -3,7 +3,7 @@
 use super::fault::{Kept, Lent, Outcome};
 use super::leases::head;
 use super::trial::{HOUR, Trial, token};
-use crate::backend::{Claim, Content, Patch, Put};
+use crate::backend::{Claim, Content, Lease, Patch, Put};
 
 const NOTHING: Claim<'static> = Claim::Unseen(&[]);
 
@@ -36,6 +36,36 @@ pub(super) fn commit_stores_while_the_lease_stands(t: &Trial<'_>) -> Outcome {
         t.holds(&key, Some(&one), "at once after its `commit`")?;
     }
     Ok(())
+}
+
+pub(super) fn many_leases_are_as_one(t: &Trial<'_>) -> Outcome {
+    let [free, lent, stored, last] = ["free", "lent", "stored", "last"].map(|name| t.key(name));
+    let [old, new] = ["old", "new"].map(|text| t.content(text));
+    let [mine, others, own] = [token(), token(), token()];
+    t.by(1).lend(&lent, others)?;
+    t.set(&stored, &old)?;
+    let lease = |token| Lease { token, length: HOUR };
+    let wanted = [
+        (&*free, lease(mine), NOTHING),
+        (&*lent, lease(mine), NOTHING),
+        (&*stored, lease(mine), NOTHING),
+        (&*last, lease(own), Claim::Always),
+    ];
+    let told = t.ask("acquire_many", |backend, context| backend.acquire_many(&wanted, context))?;
+    told.map(|all| all.iter().map(Lent::from).collect::<Vec<_>>()).is(
+        vec![Lent::Granted, Lent::Busy, Lent::Stored(Kept::from(&old)), Lent::Granted],
+        "of a free key, one that is lent out, one with a content, and another free one",
+    )?;
+    let put = |key| Put { key, content: &new, keep: Some(HOUR) };
+    let commits = [(put(&*free), mine), (put(&*lent), mine), (put(&*last), mine)];
+    t.ask("commit_many", |backend, context| backend.commit_many(&commits, context))?
+        .is(vec![true, false, false], "of which the first is the token's own")?;
+    t.get_many(&[&free, &lent, &last])?
+        .is(vec![Some(Kept::from(&new)), None, None], "after a `commit_many` of which the first was the token's own")?;
+    let ended = [(&*lent, mine), (&*last, own)];
+    t.ask("abandon_many", |backend, context| backend.abandon_many(&ended, context))?;
+    t.acquire(&last, mine, NOTHING)?.is(Lent::Granted, "after its `abandon_many`")?;
+    t.acquire(&lent, mine, NOTHING)?.is(Lent::Busy, "after an `abandon_many` by somebody else")
 }
 
 /// A write that ends the lease of its key.

@@ -252,6 +252,7 @@ const PARTS: &[Part] = &[
     Part::new(4, values::however_long_it_is_kept_it_is_found_at_first),
     Part::new(5, values::many_are_as_one),
     Part::new(5, commits::many_end_their_leases).of_leases(),
+    Part::new(5, commits::many_leases_are_as_one).of_leases(),
     Part::new(6, changes::add_stores_where_nothing_is_stored),
     Part::new(6, changes::those_who_add_at_once_are_told_the_same).of_leases(),
     Part::new(7, changes::patch_overwrites_some_bytes).of_bytes(),

@@ -95,6 +95,14 @@ pub(super) fn many_are_as_one(t: &Trial<'_>) -> Outcome {
     t.get_many(&[&missing])?.is(vec![None], "of a key that nobody has stored")?;
     t.delete_many(&[&a, &missing, &c, &a])?;
     t.get_many(&[&a, &b, &c])?.is(found(&[None, two, None]), "after a `delete_many` of the first and the last")?;
+    let [new, newer] = ["new", "newer"].map(|text| t.content(text));
+    let puts = [put(&*a, &new), put(&*b, &new), put(&*c, &newer), put(&*a, &newer)];
+    let kept = |of: &[&Content]| of.iter().map(|one| Kept::from(*one)).collect::<Vec<_>>();
+    let stored = t.ask("add_many", |backend, context| backend.add_many(&puts, context))?;
+    let stored = stored.map(|stored| stored.iter().map(Kept::from).collect::<Vec<_>>());
+    let as_single = two.map_or_else(Vec::new, |two| kept(&[&new, two, &newer, &new]));
+    stored.is(as_single, "where something is stored under the second key, and the last is the first again")?;
+    t.get_many(&[&a, &b, &c])?.is(found(&[Some(&new), two, Some(&newer)]), "after an `add_many`")?;
     hundreds(t)
 }
 

@@ -1,17 +1,19 @@
-//! How long answers of a backend are awaited.
+//! How long many callers wait who are rarely late.
 //!
-//! All that await one share one alarm of the clock, which is set anew only for who is to be woken before all others: to
-//! await and to be answered costs a lock each, and no timer.
+//! All share one alarm of the clock, which is set anew only for who is to be woken before all others: to wait costs a lock
+//! or two, and no timer.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
 use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::clock::{Alarm, Clock, Nanos, nanos};
 
-pub(super) struct Limits {
+pub(crate) struct Limits {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
@@ -27,22 +29,34 @@ struct State {
 }
 
 /// Somebody who waits.
-pub(super) struct Waiting<'a> {
+pub(crate) struct Waiting<'a> {
     limits: &'a Arc<Limits>,
     entry: (Nanos, u64),
 }
 
 impl Limits {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { clock, state: Mutex::default() })
     }
 
     /// Somebody who waits this long from now on.
-    pub(super) fn wait(self: &Arc<Self>, limit: Duration) -> Waiting<'_> {
+    pub(crate) fn wait(self: &Arc<Self>, limit: Duration) -> Waiting<'_> {
         let until = nanos(self.clock.now().saturating_add(limit));
         let mut state = self.lock();
         state.asked += 1;
         Waiting { limits: self, entry: (until, state.asked) }
+    }
+
+    /// Waits for something, and no longer than this; whether it came.
+    pub(crate) async fn comes_within(self: &Arc<Self>, limit: Duration, what: impl Future<Output = ()>) -> bool {
+        let (mut what, waiting) = (pin!(what), self.wait(limit));
+        poll_fn(|context| {
+            if what.as_mut().poll(context).is_ready() {
+                return Poll::Ready(true);
+            }
+            if waiting.is_over(context.waker()) { Poll::Ready(false) } else { Poll::Pending }
+        })
+        .await
     }
 
     /// Wakes whose limit has ended, and sets the alarm for whose ends next.
@@ -81,7 +95,7 @@ impl Limits {
 
 impl Waiting<'_> {
     /// Whether the limit has ended; if not, who waits is woken when it has.
-    pub(super) fn is_over(&self, waker: &Waker) -> bool {
+    pub(crate) fn is_over(&self, waker: &Waker) -> bool {
         let (until, _) = self.entry;
         if nanos(self.limits.clock.now()) >= until {
             return true;

@@ -1,0 +1,247 @@
+//! What many calls ask of one backend at the same time, as one request of each kind.
+//!
+//! Each call asks as if it were alone; whoever drives them has sent what they have asked for when none of them can go on
+//! without. So the round trips do not grow with the number of calls.
+//! What it deliberately does not do: wait for more to be asked.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_channel::oneshot::{Sender, channel};
+
+use super::{Caller, Kind, Remote};
+use crate::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Put, Token};
+use crate::error::Error;
+
+/// What calls have asked for since something was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered(Arc<Gatherer>);
+
+/// The backend as the calls see it.
+#[derive(Debug, Default)]
+struct Gatherer(Mutex<Asked>);
+
+/// Questions of one kind, and whom to tell the answers.
+type Each<Q, T> = Vec<(Q, Sender<Result<T, Error>>)>;
+
+#[derive(Debug, Default)]
+struct Asked {
+    gets: Each<Vec<String>, Vec<Option<Content>>>,
+    sets: Each<Owned, ()>,
+    adds: Each<Owned, Content>,
+    deletes: Each<Vec<String>, ()>,
+    acquires: Each<(String, Lease, Option<Vec<u8>>), Acquired>,
+    renewals: Each<(String, Lease), bool>,
+    commits: Each<(Owned, Token), bool>,
+    ends: Each<(String, Token), ()>,
+    /// Whether there is any.
+    any: bool,
+}
+
+/// A [`Put`] that is sent later.
+#[derive(Debug)]
+struct Owned {
+    key: String,
+    content: Content,
+    keep: Option<Duration>,
+}
+
+impl Owned {
+    fn of(put: Put<'_>) -> Self {
+        Self { key: put.key.to_owned(), content: put.content.clone(), keep: put.keep }
+    }
+
+    fn put(&self) -> Put<'_> {
+        Put { key: &self.key, content: &self.content, keep: self.keep }
+    }
+}
+
+impl Gathered {
+    pub(super) fn backend(&self) -> Arc<dyn Backend> {
+        self.0.clone()
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn any(&self) -> bool {
+        self.0.asked().any
+    }
+
+    /// Sends what has been asked for by now, each kind as one request.
+    pub(crate) async fn send(&self, remote: &Arc<Remote>, caller: Caller<'_>) {
+        let asked = mem::take(&mut *self.0.asked());
+        gets(asked.gets, remote, caller).await;
+        each(asked.adds, |adds| {
+            remote.ask(Kind::Write, caller, move |backend, context| async move {
+                backend.add_many(&adds.iter().map(Owned::put).collect::<Vec<_>>(), context).await
+            })
+        })
+        .await;
+        each(asked.acquires, |leases| {
+            remote.ask(Kind::Write, caller, move |backend, context| async move {
+                let leases: Vec<_> = leases
+                    .iter()
+                    .map(|(key, lease, seen)| (&**key, *lease, seen.as_deref().map_or(Claim::Always, Claim::Unseen)))
+                    .collect();
+                backend.acquire_many(&leases, context).await
+            })
+        })
+        .await;
+        each(asked.renewals, |leases| {
+            remote.ask(Kind::Write, caller, move |backend, context| async move {
+                let mut stand = Vec::with_capacity(leases.len());
+                for (key, lease) in &leases {
+                    stand.push(backend.renew(key, *lease, context).await?);
+                }
+                Ok(stand)
+            })
+        })
+        .await;
+        each(asked.sets, |sets| {
+            remote.ask(Kind::Write, caller, move |backend, context| async move {
+                backend.set_many(&sets.iter().map(Owned::put).collect::<Vec<_>>(), context).await?;
+                Ok(vec![(); sets.len()])
+            })
+        })
+        .await;
+        each(asked.commits, |commits| {
+            remote.ask(Kind::Write, caller, move |backend, context| async move {
+                let commits: Vec<_> = commits.iter().map(|(put, token)| (put.put(), *token)).collect();
+                backend.commit_many(&commits, context).await
+            })
+        })
+        .await;
+        each(asked.deletes, |deletes| {
+            remote.ask(Kind::Removal, caller, move |backend, context| async move {
+                let keys: Vec<&str> = deletes.iter().flatten().map(String::as_str).collect();
+                backend.delete_many(&keys, context).await?;
+                Ok(vec![(); deletes.len()])
+            })
+        })
+        .await;
+        each(asked.ends, |ends| {
+            remote.ask(Kind::Removal, caller, move |backend, context| async move {
+                let ended: Vec<_> = ends.iter().map(|(key, token)| (&**key, *token)).collect();
+                backend.abandon_many(&ended, context).await?;
+                Ok(vec![(); ended.len()])
+            })
+        })
+        .await;
+    }
+}
+
+/// Asks for all, and tells each its own.
+async fn each<Q, T, F>(each: Each<Q, T>, ask: impl FnOnce(Vec<Q>) -> F)
+where
+    F: Future<Output = Result<Vec<T>, Error>>,
+{
+    if each.is_empty() {
+        return;
+    }
+    let (questions, callers): (Vec<_>, Vec<_>) = each.into_iter().unzip();
+    match ask(questions).await {
+        Ok(answers) if answers.len() == callers.len() => {
+            // Who has gone needs no answer.
+            callers.into_iter().zip(answers).for_each(|(caller, answer)| drop(caller.send(Ok(answer))));
+        }
+        Ok(_) => told(callers, &Error::backend("it answered for other keys")),
+        Err(error) => told(callers, &error),
+    }
+}
+
+fn told<T>(callers: Vec<Sender<Result<T, Error>>>, error: &Error) {
+    callers.into_iter().for_each(|caller| drop(caller.send(Err(error.clone()))));
+}
+
+/// Reads each key once: the epoch of the region is everyone's.
+async fn gets(gets: Each<Vec<String>, Vec<Option<Content>>>, remote: &Arc<Remote>, caller: Caller<'_>) {
+    each(gets, |wanted| {
+        let mut places = HashMap::new();
+        let mut keys = Vec::new();
+        let mut place = |key: String| {
+            *places.entry(key).or_insert_with_key(|key| {
+                keys.push(key.clone());
+                keys.len() - 1
+            })
+        };
+        let wanted: Vec<Vec<usize>> =
+            wanted.into_iter().map(|wanted| wanted.into_iter().map(&mut place).collect()).collect();
+        remote.ask(Kind::Read, caller, move |backend, context| async move {
+            let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let found = backend.get_many(&asked, context).await?;
+            if found.len() != asked.len() {
+                return Err(Error::backend("it answered for other keys"));
+            }
+            let found = &found;
+            Ok(wanted.into_iter().map(|places| places.into_iter().map(|at| found[at].clone()).collect()).collect())
+        })
+    })
+    .await;
+}
+
+impl Gatherer {
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn later<T: Send + 'static>(&self, ask: impl FnOnce(&mut Asked, Sender<Result<T, Error>>)) -> Answer<'_, T> {
+        let (tell, told) = channel();
+        let mut asked = self.asked();
+        asked.any = true;
+        ask(&mut asked, tell);
+        drop(asked);
+        Answer::later(async { told.await.unwrap_or_else(|_| Err(Error::backend("nobody has sent what was asked"))) })
+    }
+}
+
+/// What is not here is made of what is.
+impl Backend for Gatherer {
+    fn has_leases(&self) -> bool {
+        true
+    }
+
+    fn get<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, Option<Content>> {
+        Answer::later(async move { Ok(self.get_many(&[key], context).await?.pop().flatten()) })
+    }
+
+    fn set<'a>(&'a self, put: Put<'a>, _: Context) -> Answer<'a, ()> {
+        self.later(|asked, tell| asked.sets.push((Owned::of(put), tell)))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str, _: Context) -> Answer<'a, ()> {
+        self.later(|asked, tell| asked.deletes.push((vec![key.to_owned()], tell)))
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [&'a str], _: Context) -> Answer<'a, Vec<Option<Content>>> {
+        self.later(|asked, tell| asked.gets.push((keys.iter().map(|key| (*key).to_owned()).collect(), tell)))
+    }
+
+    fn delete_many<'a>(&'a self, keys: &'a [&'a str], _: Context) -> Answer<'a, ()> {
+        self.later(|asked, tell| asked.deletes.push((keys.iter().map(|key| (*key).to_owned()).collect(), tell)))
+    }
+
+    fn add<'a>(&'a self, put: Put<'a>, _: Context) -> Answer<'a, Content> {
+        self.later(|asked, tell| asked.adds.push((Owned::of(put), tell)))
+    }
+
+    fn acquire<'a>(&'a self, key: &'a str, lease: Lease, claim: Claim<'a>, _: Context) -> Answer<'a, Acquired> {
+        let seen = match claim {
+            Claim::Always => None,
+            Claim::Unseen(seen) => Some(seen.to_vec()),
+        };
+        self.later(|asked, tell| asked.acquires.push(((key.to_owned(), lease, seen), tell)))
+    }
+
+    fn commit<'a>(&'a self, put: Put<'a>, token: Token, _: Context) -> Answer<'a, bool> {
+        self.later(|asked, tell| asked.commits.push(((Owned::of(put), token), tell)))
+    }
+
+    fn renew<'a>(&'a self, key: &'a str, lease: Lease, _: Context) -> Answer<'a, bool> {
+        self.later(|asked, tell| asked.renewals.push(((key.to_owned(), lease), tell)))
+    }
+
+    fn abandon<'a>(&'a self, key: &'a str, token: Token, _: Context) -> Answer<'a, ()> {
+        self.later(|asked, tell| asked.ends.push(((key.to_owned(), token), tell)))
+    }
+}
