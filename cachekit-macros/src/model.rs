@@ -106,6 +106,12 @@ impl Model {
         self.arguments.iter().map(|argument| Owning::of(&argument.ty, generics).ok()).collect()
     }
 
+    /// The state of the function.
+    pub(crate) fn function(&self) -> TokenStream {
+        let Self { krate, companion, .. } = self;
+        quote!(#krate::__private::Of::<#companion>::THIS)
+    }
+
     /// The names that a key generator sees beside the parts of the key.
     pub(crate) fn key_names(&self) -> Vec<String> {
         match self.key_expressions() {

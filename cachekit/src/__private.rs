@@ -12,8 +12,8 @@ use std::time::Duration;
 
 pub use inventory;
 
-use crate::companion::CachedFn;
 pub use crate::companion::{Annotated, Function};
+use crate::companion::{CachedFn, Value};
 pub use crate::config::backends::{BackendFactory, make as make_backend};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
@@ -24,6 +24,7 @@ use crate::key::Key;
 pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};
 pub use crate::key::writer::KeyWriter;
+use crate::near::argkey::ArgKey;
 pub use crate::near::argkey::{Fit, Width, word_count as words};
 use crate::options::CallOptions;
 use crate::region::call::Call;
@@ -209,81 +210,127 @@ pub fn share_remembered<E: Remembered>() -> Option<Share<E>> {
     Some(Share::by_clone())
 }
 
-type SyncWork<F, E, A, B> = Work<<F as CachedFn>::Value, E, A, B, Owned<<F as CachedFn>::Value, E>>;
-type AsyncWork<F, E, A, B> = Work<<F as CachedFn>::Value, E, A, B, OwnedTask<<F as CachedFn>::Value, E>>;
+/// The state of an annotated function, as generated code has it at hand.
+///
+/// A trait, so that whoever passes it on need not show again that the values can be cached: that is told once.
+pub trait State {
+    type Value: Value;
+    type ArgKey: ArgKey;
+
+    fn function(&'static self) -> &'static Function<Self::Value, Self::ArgKey>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<V: Value, K: ArgKey> State for Function<V, K> {
+    type Value = V;
+    type ArgKey = K;
+
+    #[inline]
+    fn function(&'static self) -> &'static Self {
+        self
+    }
+}
+
+/// The state of a function by the type of its companions.
+#[derive(Debug)]
+pub struct Of<F>(PhantomData<fn() -> F>);
+
+impl<F: 'static> Of<F> {
+    pub const THIS: &'static Self = &Self(PhantomData);
+}
+
+impl<F: CachedFn> State for Of<F> {
+    type Value = F::Value;
+    type ArgKey = F::ArgKey;
+
+    #[inline]
+    fn function(&'static self) -> &'static Function<F::Value, F::ArgKey> {
+        F::function()
+    }
+}
+
+type SyncWork<F, E, A, B> = Work<<F as State>::Value, E, A, B, Owned<<F as State>::Value, E>>;
+type AsyncWork<F, E, A, B> = Work<<F as State>::Value, E, A, B, OwnedTask<<F as State>::Value, E>>;
 
 #[inline]
-pub fn call<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn call<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    match F::function().hit(&key) {
+    match state.function().hit(&key) {
         Some(value) => Ok(value),
-        None => miss::<F, E, A, B>(&key, share, work),
+        None => miss(state, &key, share, work),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn miss<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+fn miss<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    state: &'static F,
     key: &KeyWriter,
     share: Option<Share<E>>,
     work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(key).run(share, work).map(|served| served.value)
+    state.function().expect_call(key).run(share, work).map(|served| served.value)
 }
 
 #[inline]
-pub async fn call_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn call_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+    state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: AsyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    if let Some(value) = F::function().hit(&key) {
+    if let Some(value) = state.function().hit(&key) {
         return Ok(value);
     }
-    let call = F::function().expect_call(&key);
+    let call = state.function().expect_call(&key);
     // Boxed, so that the future of a hit is small.
     Box::pin(async move { call.run_async(Caller::Task, share, work).await }).await.map(|served| served.value)
 }
 
-pub fn fetch<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn fetch<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: SyncWork<F, E, A, B>,
 ) -> Result<Fetched<F::Value>, E> {
-    let call = F::function().expect_call(&key);
+    let call = state.function().expect_call(&key);
     call.run(share, work).map(|served| Fetched::new(served, call.core.now()))
 }
 
-pub async fn fetch_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn fetch_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+    state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: AsyncWork<F, E, A, B>,
 ) -> Result<Fetched<F::Value>, E> {
-    let call = F::function().expect_call(&key);
+    let call = state.function().expect_call(&key);
     call.run_async(Caller::Task, share, work).await.map(|served| Fetched::new(served, call.core.now()))
 }
 
-pub fn with<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn with<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    state: &'static F,
     options: impl FnOnce(CallOptions) -> CallOptions,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    let mut call = F::function().expect_call(&key);
+    let mut call = state.function().expect_call(&key);
     call.options = options(CallOptions::default());
     if call.options.reads { call.run(share, work).map(|served| served.value) } else { call.refresh(share, work) }
 }
 
-pub async fn with_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn with_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+    state: &'static F,
     options: impl FnOnce(CallOptions) -> CallOptions,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: AsyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    let mut call = F::function().expect_call(&key);
+    let mut call = state.function().expect_call(&key);
     call.options = options(CallOptions::default());
     if call.options.reads {
         call.run_async(Caller::Task, share, work).await.map(|served| served.value)
@@ -292,91 +339,107 @@ pub async fn with_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output =
     }
 }
 
-pub fn refresh<F: CachedFn, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn refresh<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+    state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: SyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(&key).refresh(share, work)
+    state.function().expect_call(&key).refresh(share, work)
 }
 
-pub async fn refresh_async<F: CachedFn, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn refresh_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+    state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
     work: AsyncWork<F, E, A, B>,
 ) -> Result<F::Value, E> {
-    F::function().expect_call(&key).refresh_async(Caller::Task, share, work).await
+    state.function().expect_call(&key).refresh_async(Caller::Task, share, work).await
 }
 
-pub fn get<F: CachedFn>(key: KeyWriter, tags: impl FnOnce() -> TagNames) -> Result<Option<F::Value>, Error> {
-    block_on(call_to_get::<F>(&key, tags)?.get(Caller::Thread))
+pub fn get<F: State>(
+    state: &'static F,
+    key: KeyWriter,
+    tags: impl FnOnce() -> TagNames,
+) -> Result<Option<F::Value>, Error> {
+    block_on(call_to_get(state, &key, tags)?.get(Caller::Thread))
 }
 
-pub fn set<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
-    block_on(call_to_set::<F>(&key, tags)?.set(Caller::Thread, value))
+pub fn set<F: State>(state: &'static F, key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
+    block_on(call_to_set(state, &key, tags)?.set(Caller::Thread, value))
 }
 
-pub fn invalidate<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    block_on(F::function().call(&key)?.invalidate(Caller::Thread))
+pub fn invalidate<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
+    block_on(state.function().call(&key)?.invalidate(Caller::Thread))
 }
 
-pub fn expire<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    block_on(F::function().call(&key)?.expire(Caller::Thread))
+pub fn expire<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
+    block_on(state.function().call(&key)?.expire(Caller::Thread))
 }
 
-pub fn get_async<F: CachedFn>(
+pub fn get_async<F: State>(
+    state: &'static F,
     key: KeyWriter,
     tags: impl FnOnce() -> TagNames,
 ) -> impl Future<Output = Result<Option<F::Value>, Error>> {
     // Outside the future: what the tags are made of need not be `Sync`.
-    let call = call_to_get::<F>(&key, tags);
+    let call = call_to_get(state, &key, tags);
     async move { call?.get(Caller::Task).await }
 }
 
-pub async fn set_async<F: CachedFn>(key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
-    call_to_set::<F>(&key, tags)?.set(Caller::Task, value).await
+pub async fn set_async<F: State>(
+    state: &'static F,
+    key: KeyWriter,
+    tags: TagNames,
+    value: F::Value,
+) -> Result<(), Error> {
+    call_to_set(state, &key, tags)?.set(Caller::Task, value).await
 }
 
-pub async fn invalidate_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    F::function().call(&key)?.invalidate(Caller::Task).await
+pub async fn invalidate_async<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
+    state.function().call(&key)?.invalidate(Caller::Task).await
 }
 
-pub async fn expire_async<F: CachedFn>(key: KeyWriter) -> Result<(), Error> {
-    F::function().call(&key)?.expire(Caller::Task).await
+pub async fn expire_async<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
+    state.function().call(&key)?.expire(Caller::Task).await
 }
 
 /// A backend is asked for the epochs of the tags together with the entry.
-fn call_to_get<F: CachedFn>(key: &KeyWriter, tags: impl FnOnce() -> TagNames) -> Result<Call<F::Value>, Error> {
-    let mut call = F::function().call(key)?;
+fn call_to_get<F: State>(
+    state: &'static F,
+    key: &KeyWriter,
+    tags: impl FnOnce() -> TagNames,
+) -> Result<Call<F::Value>, Error> {
+    let mut call = state.function().call(key)?;
     if call.remote().is_some() {
         call.tags = tags();
     }
     Ok(call)
 }
 
-fn call_to_set<F: CachedFn>(key: &KeyWriter, tags: TagNames) -> Result<Call<F::Value>, Error> {
-    let mut call = F::function().call(key)?;
+fn call_to_set<F: State>(state: &'static F, key: &KeyWriter, tags: TagNames) -> Result<Call<F::Value>, Error> {
+    let mut call = state.function().call(key)?;
     call.tags = tags;
     Ok(call)
 }
 
 #[must_use]
-pub fn key<F: CachedFn>(key: KeyWriter, tags: TagNames) -> Key {
-    F::function().key(&key).made_by(Annotated::of::<F>(), tags)
+pub fn key<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Key {
+    state.function().key(&key).made_by(state.function(), tags)
 }
 
 #[must_use]
-pub fn entry<F: CachedFn>(key: KeyWriter, tags: TagNames) -> Entry<F::Value> {
-    Entry::new(tagged_call::<F>(&key, tags))
+pub fn entry<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Entry<F::Value> {
+    Entry::new(tagged_call(state, &key, tags))
 }
 
 #[must_use]
-pub fn entry_async<F: CachedFn>(key: KeyWriter, tags: TagNames) -> AsyncEntry<F::Value> {
-    AsyncEntry::new(tagged_call::<F>(&key, tags))
+pub fn entry_async<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> AsyncEntry<F::Value> {
+    AsyncEntry::new(tagged_call(state, &key, tags))
 }
 
-fn tagged_call<F: CachedFn>(key: &KeyWriter, tags: TagNames) -> Call<F::Value> {
-    let mut call = F::function().expect_call(key);
+fn tagged_call<F: State>(state: &'static F, key: &KeyWriter, tags: TagNames) -> Call<F::Value> {
+    let mut call = state.function().expect_call(key);
     call.tags = tags;
     call
 }

@@ -104,24 +104,38 @@ pub trait CachedFn {
 /// A table with its number in its region.
 pub(crate) type NumberedTable = (Arc<dyn AnyNear>, u32);
 
+/// An annotated function, whatever its values are.
+pub(crate) trait AnyFunction: Send + Sync {
+    /// Name, place and settings.
+    fn info(&self) -> &FnInfo;
+    /// Its table, which is made where the function was never called.
+    fn table(&'static self) -> Result<NumberedTable, Error>;
+}
+
+impl<V: Value, K: ArgKey> AnyFunction for Function<V, K> {
+    fn info(&self) -> &FnInfo {
+        &self.info
+    }
+
+    fn table(&'static self) -> Result<NumberedTable, Error> {
+        let attached = self.attach()?;
+        Ok((attached.table.clone(), attached.number))
+    }
+}
+
 /// An annotated function as the registry lists it.
 #[derive(Clone, Copy, Debug)]
-pub struct Annotated {
-    pub(crate) info: fn() -> &'static FnInfo,
-    pub(crate) table: fn() -> Result<NumberedTable, Error>,
-}
+pub struct Annotated(pub(crate) fn() -> &'static dyn AnyFunction);
 
 impl Annotated {
     /// The entry of `F`.
     #[must_use]
     pub const fn of<F: CachedFn>() -> Self {
-        Self {
-            info: F::info,
-            table: || {
-                let attached = F::function().attach()?;
-                Ok((attached.table.clone(), attached.number))
-            },
-        }
+        Self(|| F::function())
+    }
+
+    pub(crate) fn function(self) -> &'static dyn AnyFunction {
+        (self.0)()
     }
 }
 

@@ -83,7 +83,7 @@ fn refresh(model: &Model) -> TokenStream {
 
 /// `fetch` is the function with more to say of its value.
 ///
-/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { fetch::<load_user, …>(…) }`
+/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { fetch(Of::<load_user>::THIS, …) }`
 fn fetch(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let value = check::value(model);
@@ -98,7 +98,7 @@ fn fetch(model: &Model) -> TokenStream {
 
 /// `with` is the function with options before its arguments.
 ///
-/// Output: `fn with(options: impl FnOnce(CallOptions) -> CallOptions, id: u64) -> User { with::<load_user, …>(options, …) }`
+/// Output: `fn with(options: impl FnOnce(CallOptions) -> CallOptions, id: u64) -> User { with(Of::<load_user>::THIS, options, …) }`
 fn with(model: &Model) -> TokenStream {
     let output = &model.item.sig.output;
     let options =
@@ -125,10 +125,11 @@ fn running(model: &Model, name: &str, output: &TokenStream, options: Option<&Ide
 }
 
 /// Input: `id: u64, name: &'a str`.
-/// Output: `fn get(id: u64, name: &str) -> Result<Option<User>, Error> { get::<load_user>(load_user::cachekit_key(…)) }`
+/// Output: `fn get(id: u64, name: &str) -> Result<Option<User>, Error> { get(Of::<load_user>::THIS, load_user::cachekit_key(…), …) }`
 /// and likewise `set`, `invalidate` and `expire`; with `_async` and `.await` where the function is `async`.
 fn key_only(model: &Model) -> TokenStream {
-    let Model { krate, companion, .. } = model;
+    let krate = &model.krate;
+    let function = model.function();
     let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
@@ -143,7 +144,7 @@ fn key_only(model: &Model) -> TokenStream {
         quote! {
             #docs
             #vis #asyncness fn #ident(#parameters #extra) -> ::core::result::Result<#ok, #krate::Error> {
-                #krate::__private::#runtime::<#companion>(#key #pass) #wait
+                #krate::__private::#runtime(#function, #key #pass) #wait
             }
         }
     };
@@ -159,7 +160,8 @@ fn key_only(model: &Model) -> TokenStream {
 
 /// `key` and `entry`: nothing is asked of the cache, so they neither fail nor wait.
 fn handles(model: &Model) -> TokenStream {
-    let Model { krate, companion, .. } = model;
+    let krate = &model.krate;
+    let function = model.function();
     let value = check::value(model);
     let parameters = parameters(model);
     let key = key::call(model);
@@ -173,12 +175,12 @@ fn handles(model: &Model) -> TokenStream {
         #key_docs
         #[must_use]
         #vis fn key(#parameters) -> #krate::Key {
-            #krate::__private::key::<#companion>(#key, #tags)
+            #krate::__private::key(#function, #key, #tags)
         }
         #entry_docs
         #[must_use]
         #vis fn entry(#parameters) -> #krate::#handle<#value> {
-            #krate::__private::#entry::<#companion>(#key, #tags)
+            #krate::__private::#entry(#function, #key, #tags)
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::model::Model;
 /// Output:
 /// ```text
 /// pub fn load_user(db: &Db, id: u64) -> User {
-///     call::<load_user, …>(load_user::cachekit_key(&id), …, Work::new((db, id), |(db, id)| load_user::original(db, id)))
+///     call(Of::<load_user>::THIS, load_user::cachekit_key(&id), …, Work::new((db, id), |(db, id)| load_user::original(db, id)))
 /// }
 /// ```
 pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream {
@@ -38,7 +38,8 @@ pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream
 ///
 /// Output:
 /// ```text
-/// call::<load_user, _, _, _>(
+/// call(
+///     Of::<load_user>::THIS,
 ///     load_user::cachekit_key(&id),
 ///     share,
 ///     Work::new((db, id), |(db, id)| load_user::original(db, id)),
@@ -60,16 +61,14 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
             (quote!(async move { ::core::result::Result::Ok(#original.await) }), quote!(::core::option::Option::None))
         }
     };
-    // The inferred types: the error, the arguments, the body, the future of an `async fn`.
-    let (function, inferred, wait) = if is_async {
-        (format_ident!("{verb}_async"), quote!(_, _, _, _), quote!(.await))
-    } else {
-        (format_ident!("{verb}"), quote!(_, _, _), quote!())
-    };
+    let (verb, wait) =
+        if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
+    let function = model.function();
     let (tags, renewed, refused) = (tags::of_work(model), renewal::of_work(model), refusal(model));
     let options = options.map(|options| quote!(#options,));
     let call = quote! {
-        #krate::__private::#function::<#companion, #inferred>(
+        #krate::__private::#verb(
+            #function,
             #options
             #key,
             #share,

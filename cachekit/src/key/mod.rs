@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 use smallvec::SmallVec;
 
-use crate::companion::Annotated;
+use crate::companion::AnyFunction;
 use crate::tags::TagNames;
 
 pub(crate) type Arguments = SmallVec<[u8; 36]>;
@@ -49,7 +49,7 @@ pub struct Key {
     form: Form,
     /// The function that made the key; no part of what the key is, but it finds the function's table even where another
     /// function has the same name.
-    origin: Option<Annotated>,
+    origin: Option<&'static dyn AnyFunction>,
     /// The tags of what is stored under the key; no part of what the key is either.
     tags: TagNames,
 }
@@ -71,7 +71,7 @@ impl Key {
         }
     }
 
-    pub(crate) fn made_by(mut self, origin: Annotated, tags: TagNames) -> Self {
+    pub(crate) fn made_by(mut self, origin: &'static dyn AnyFunction, tags: TagNames) -> Self {
         self.origin = Some(origin);
         self.tags = tags;
         self
@@ -106,8 +106,8 @@ impl Key {
         &self.tags
     }
 
-    pub(crate) fn origin(&self) -> Option<&Annotated> {
-        self.origin.as_ref()
+    pub(crate) fn origin(&self) -> Option<&'static dyn AnyFunction> {
+        self.origin
     }
 }
 

@@ -364,15 +364,15 @@ impl Region {
     /// Where an entry is: in the table of a function, or among those made by hand.
     fn find(&self, key: &Key) -> Result<Place, Error> {
         if let Form::Call { function, arguments } = key.form() {
-            let annotated = match key.origin() {
-                Some(origin) if registry::has_keys(origin, &self.0.core, function) => Some(*origin),
+            let found = match key.origin() {
+                Some(origin) if registry::has_keys(origin, &self.0.core, function) => Some(origin),
                 _ => registry::function(&self.0.core, function)?,
             };
-            if let Some(annotated) = annotated {
-                let (near, table) = (annotated.table)()?;
+            if let Some(found) = found {
+                let (near, table) = found.table()?;
                 if near.hash(arguments).is_some() {
                     let arguments = arguments.clone();
-                    return Ok((Some(near), self.core().flight_key(table, arguments), Some((annotated.info)())));
+                    return Ok((Some(near), self.core().flight_key(table, arguments), Some(found.info())));
                 }
             }
         }

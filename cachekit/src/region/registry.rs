@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::core::Core;
 use super::{Region, RegionBuilder};
-use crate::companion::Annotated;
+use crate::companion::{Annotated, AnyFunction};
 use crate::error::{Error, Kind};
 use crate::flight::block_on;
 use crate::info::FnInfo;
@@ -212,7 +212,7 @@ pub fn check() -> Result<(), Error> {
     }
     let mut functions: HashMap<String, &FnInfo> = HashMap::new();
     for annotated in inventory::iter::<Annotated> {
-        let info = (annotated.info)();
+        let info = annotated.function().info();
         let (file, line) = info.place();
         let senseless = info.timing().faults().into_iter();
         faults.extend(senseless.map(|fault| format!("{file}:{line}: `{}`: {fault}", info.path())));
@@ -263,7 +263,7 @@ fn region_misfits(region: &Region) -> Vec<String> {
     let settings = region.core().settings();
     let mut of_region = inventory::iter::<Annotated>
         .into_iter()
-        .map(|annotated| (annotated.info)())
+        .map(|annotated| annotated.function().info())
         .filter(|info| info.region().is_ok_and(|of| Arc::ptr_eq(of.core(), region.core())));
     let some_have = of_region.any(|info| !matches!(info.effective_ttl(None), Ttl::None));
     let ttl = match settings.ttl {
@@ -307,18 +307,19 @@ fn twice(name: &str, first: &StaticRegion, second: &StaticRegion) -> String {
 /// # Errors
 ///
 /// If two functions have these keys.
-pub(crate) fn function(core: &Arc<Core>, text: &str) -> Result<Option<Annotated>, Error> {
+pub(crate) fn function(core: &Arc<Core>, text: &str) -> Result<Option<&'static dyn AnyFunction>, Error> {
     /// By name; the text before the arguments depends on the region's settings, the name does not.
-    static FUNCTIONS: LazyLock<HashMap<String, Vec<Annotated>>> = LazyLock::new(|| {
-        let mut functions: HashMap<String, Vec<Annotated>> = HashMap::new();
+    static FUNCTIONS: LazyLock<HashMap<String, Vec<&'static dyn AnyFunction>>> = LazyLock::new(|| {
+        let mut functions: HashMap<String, Vec<&'static dyn AnyFunction>> = HashMap::new();
         for annotated in inventory::iter::<Annotated> {
-            functions.entry((annotated.info)().path()).or_default().push(*annotated);
+            let function = annotated.function();
+            functions.entry(function.info().path()).or_default().push(function);
         }
         functions
     });
     let Some(rest) = text.strip_prefix(&super::region_text(&core.name)) else { return Ok(None) };
     let path = &rest[..rest.find(['[', '@']).unwrap_or(rest.len())];
-    let mut found = FUNCTIONS.get(path).into_iter().flatten().filter(|annotated| has_keys(annotated, core, text));
+    let mut found = FUNCTIONS.get(path).into_iter().flatten().filter(|function| has_keys(**function, core, text));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(Error::new(
             Kind::Check,
@@ -329,7 +330,7 @@ pub(crate) fn function(core: &Arc<Core>, text: &str) -> Result<Option<Annotated>
 }
 
 /// Whether the function is one of the region, and its keys begin with `text`.
-pub(crate) fn has_keys(annotated: &Annotated, core: &Arc<Core>, text: &str) -> bool {
-    let info = (annotated.info)();
+pub(crate) fn has_keys(function: &dyn AnyFunction, core: &Arc<Core>, text: &str) -> bool {
+    let info = function.info();
     info.region().is_ok_and(|region| Arc::ptr_eq(region.core(), core)) && info.text(core) == text
 }
