@@ -4,6 +4,8 @@
 //! Each function is a companion or the body of an annotated function; a hit is looked for here, so that it is inlined
 //! into the caller, and everything else is one call away.
 
+pub mod many;
+
 use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::future::Future;

@@ -43,6 +43,10 @@ impl<V: Value> Entry<V> {
         Self(call)
     }
 
+    pub(crate) fn into_call(self) -> Call<V> {
+        self.0
+    }
+
     /// The value, if it is fresh; never computes.
     ///
     /// # Errors
@@ -104,6 +108,10 @@ impl<V: Value> Entry<V> {
 impl<V: Value> AsyncEntry<V> {
     pub(crate) fn new(call: Call<V>) -> Self {
         Self(call)
+    }
+
+    pub(crate) fn into_call(self) -> Call<V> {
+        self.0
     }
 
     /// The value, if it is fresh; never computes.

@@ -62,8 +62,6 @@ impl Region {
             let remote = core.remote().filter(|remote| leaves(remote.keeps_live()));
             places.push((near, flight_key, remote.map(|remote| (remote, core.backend_key(key)))));
         }
-        let mut texts = Vec::new();
-        let mut remotes = None;
         let all: Vec<Place<'_>> = places
             .iter()
             .map(|(near, key, remote)| {
@@ -71,18 +69,7 @@ impl Region {
                 Place { core, near, key, remote: remote.clone() }
             })
             .collect();
-        for place in &all {
-            place.told("entry");
-            place.remove();
-            if let Some((remote, text)) = &place.remote {
-                texts.push(text.clone());
-                remotes = Some(remote);
-            }
-        }
-        let Some(remote) = remotes else { return Ok(()) };
-        let deleted = remote.delete(caller, texts).await;
-        all.iter().for_each(Place::remove);
-        deleted
+        Place::forget_all(&all, caller).await
     }
 
     /// An error if the entry is readable, but of another type.

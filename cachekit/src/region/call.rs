@@ -211,6 +211,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.place().forget(caller).await
     }
 
+    /// Forgets some entries of a region.
+    pub(crate) async fn invalidate_many(calls: &[Self], caller: Caller<'_>) -> Result<(), Error> {
+        let places: Vec<_> = calls.iter().map(Self::place).collect();
+        Place::forget_all(&places, caller).await
+    }
+
     /// Marks the entry as expired; what is being computed is not stored.
     pub(crate) async fn expire(&self, caller: Caller<'_>) -> Result<(), Error> {
         self.place().expire(caller).await

@@ -25,7 +25,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The value that is kept in this process, if it is fresh.
-    fn fresh_here(&self) -> Option<V> {
+    pub(crate) fn fresh_here(&self) -> Option<V> {
         let near = self.near.read(&self.key.arguments, true);
         let found = near.filter(|found| found.judge(&self.circumstances()) == Verdict::Fresh)?;
         self.core.counters.count(Event::Hit);
@@ -88,7 +88,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The values of some entries of a region, in order, in as few round trips for many as for one.
-    pub(super) async fn get_many(calls: &[Self], caller: Caller<'_>) -> Result<Vec<Option<V>>, Error> {
+    pub(crate) async fn get_many(calls: &[Self], caller: Caller<'_>) -> Result<Vec<Option<V>>, Error> {
         let mut values: Vec<Option<V>> = Vec::with_capacity(calls.len());
         let mut missing = Vec::new();
         for call in calls {
@@ -118,7 +118,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores some values.
-    pub(super) async fn set_many(calls: &[(Self, V)], caller: Caller<'_>) -> Result<(), Error> {
+    pub(crate) async fn set_many(calls: &[(Self, V)], caller: Caller<'_>) -> Result<(), Error> {
         let Some(remote) = calls.first().and_then(|(call, _)| call.core.remote()) else {
             for (call, value) in calls {
                 call.set(caller, value.clone()).await?;

@@ -1,0 +1,342 @@
+//! Functions of many keys: what they return, and what is done to many entries at once.
+//!
+//! Which value belongs to which key says the type that the function returns: a map by its keys, a `Vec` by its order.
+//! Keys that are equal are one: the function is asked for them once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::{Future, Ready, ready};
+use std::hash::{BuildHasher, Hash};
+use std::mem;
+
+use crate::companion::Value;
+use crate::entry::{AsyncEntry, Entry};
+use crate::error::Error;
+use crate::flight::FlightKey;
+use crate::flight::block_on;
+use crate::region::call::Call;
+use crate::region::many::Many;
+use crate::region::share::Share;
+use crate::remote::Caller;
+
+/// What a function of many keys returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not tell which value belongs to which key",
+    label = "neither a map nor a `Vec`",
+    note = "return a `HashMap` or a `BTreeMap` by the keys, or a `Vec` with a value for each key in their order; or a `Result` of one of these"
+)]
+pub trait Values {
+    type Value;
+}
+
+impl<K, V, S> Values for HashMap<K, V, S> {
+    type Value = V;
+}
+
+impl<K, V> Values for BTreeMap<K, V> {
+    type Value = V;
+}
+
+impl<V> Values for Vec<V> {
+    type Value = V;
+}
+
+/// What a function of many keys returns, by keys of this type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made of keys `{Id}`",
+    label = "not by these keys",
+    note = "the keys of the map are those of the slice, or are made of them by `From`"
+)]
+pub trait ValuesBy<Id>: Values + Sized {
+    /// The value of each key, as far as there is one.
+    fn split(self, function: &str, ids: &[Id]) -> Vec<Option<Self::Value>>;
+
+    /// As the function would have returned them.
+    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<Self::Value>)>) -> Self
+    where
+        Id: 'a;
+}
+
+impl<Id: Clone, K: From<Id> + Hash + Eq, V, S: BuildHasher + Default> ValuesBy<Id> for HashMap<K, V, S> {
+    fn split(mut self, _: &str, ids: &[Id]) -> Vec<Option<V>> {
+        ids.iter().map(|id| self.remove(&K::from(id.clone()))).collect()
+    }
+
+    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
+    where
+        Id: 'a,
+    {
+        values.filter_map(|(id, value)| Some((K::from(id.clone()), value?))).collect()
+    }
+}
+
+impl<Id: Clone, K: From<Id> + Ord, V> ValuesBy<Id> for BTreeMap<K, V> {
+    fn split(mut self, _: &str, ids: &[Id]) -> Vec<Option<V>> {
+        ids.iter().map(|id| self.remove(&K::from(id.clone()))).collect()
+    }
+
+    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
+    where
+        Id: 'a,
+    {
+        values.filter_map(|(id, value)| Some((K::from(id.clone()), value?))).collect()
+    }
+}
+
+impl<Id, V> ValuesBy<Id> for Vec<V> {
+    fn split(self, function: &str, ids: &[Id]) -> Vec<Option<V>> {
+        let (values, keys) = (self.len(), ids.len());
+        assert!(
+            values == keys,
+            "`{function}` has returned {values} values for {keys} keys: a `Vec` has one for each, in their order"
+        );
+        self.into_iter().map(Some).collect()
+    }
+
+    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
+    where
+        Id: 'a,
+    {
+        values.filter_map(|(_, value)| value).collect()
+    }
+}
+
+/// A handle for one of the entries.
+pub trait Handle {
+    type Value: Value;
+
+    #[doc(hidden)]
+    fn into_call_of(self) -> CallOf<Self::Value>;
+}
+
+/// One of the entries, on its way.
+#[derive(Debug)]
+pub struct CallOf<V>(Call<V>);
+
+impl<V: Value> Handle for Entry<V> {
+    type Value = V;
+
+    fn into_call_of(self) -> CallOf<V> {
+        CallOf(self.into_call())
+    }
+}
+
+impl<V: Value> Handle for AsyncEntry<V> {
+    type Value = V;
+
+    fn into_call_of(self) -> CallOf<V> {
+        CallOf(self.into_call())
+    }
+}
+
+/// How a function of many keys is called: with which name, and what becomes of its errors.
+#[derive(Debug)]
+pub struct Function<E> {
+    pub name: &'static str,
+    pub share: Option<Share<E>>,
+    pub refusal: Option<fn(Error) -> E>,
+}
+
+/// The keys of a call, each once.
+struct Keys<'a, Id, V> {
+    /// For each key that was asked for, in order, which of the entries it is.
+    asked: Vec<(&'a Id, usize)>,
+    ids: Vec<&'a Id>,
+    calls: Vec<Call<V>>,
+}
+
+impl<'a, Id, V: Value> Keys<'a, Id, V> {
+    fn new<H: Handle<Value = V>>(ids: &'a [Id], entry: impl Fn(&Id) -> H) -> Self {
+        let mut places: HashMap<FlightKey, usize> = HashMap::with_capacity(ids.len());
+        let mut keys = Self { asked: Vec::with_capacity(ids.len()), ids: Vec::new(), calls: Vec::new() };
+        for id in ids {
+            let call = entry(id).into_call_of().0;
+            let place = *places.entry(call.key.clone()).or_insert_with(|| {
+                keys.ids.push(id);
+                keys.calls.push(call);
+                keys.calls.len() - 1
+            });
+            keys.asked.push((id, place));
+        }
+        keys
+    }
+
+    /// What is served at once, and the places of the others.
+    fn hits(&self) -> (Vec<Option<V>>, Vec<usize>) {
+        let values: Vec<_> = self.calls.iter().map(Call::fresh_here).collect();
+        let missing = (0..values.len()).filter(|place| values[*place].is_none()).collect();
+        (values, missing)
+    }
+
+    /// What the function would have returned.
+    fn join<R: ValuesBy<Id, Value = V>>(self, mut values: Vec<Option<V>>) -> R {
+        let mut left = vec![0_usize; values.len()];
+        self.asked.iter().for_each(|(_, place)| left[*place] += 1);
+        R::join(self.asked.into_iter().map(|(id, place)| {
+            left[place] -= 1;
+            // Who asks for a key twice gets a copy.
+            (id, if left[place] == 0 { mem::take(&mut values[place]) } else { values[place].clone() })
+        }))
+    }
+}
+
+pub fn call<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
+    function: Function<E>,
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+    compute: impl FnMut(&[Id]) -> Result<R, E>,
+) -> Result<R, E> {
+    block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute), false))
+}
+
+pub fn refresh<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
+    function: Function<E>,
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+    compute: impl FnMut(&[Id]) -> Result<R, E>,
+) -> Result<R, E> {
+    block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute), true))
+}
+
+/// What a function of threads computes, as a task would.
+fn at_once<Id, R: ValuesBy<Id>, E>(
+    name: &'static str,
+    mut compute: impl FnMut(&[Id]) -> Result<R, E>,
+) -> impl FnMut(Vec<Id>) -> Ready<Result<Vec<Option<R::Value>>, E>> {
+    move |ids| ready(compute(&ids).map(|values| values.split(name, &ids)))
+}
+
+pub async fn call_async<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E, F>(
+    function: Function<E>,
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+    mut compute: impl FnMut(Vec<Id>) -> F,
+) -> Result<R, E>
+where
+    F: Future<Output = Result<R, E>>,
+{
+    let later = |ids: Vec<Id>| split(function.name, ids.clone(), compute(ids));
+    function.run(Caller::Task, ids, entry, later, false).await
+}
+
+pub async fn refresh_async<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E, F>(
+    function: Function<E>,
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+    mut compute: impl FnMut(Vec<Id>) -> F,
+) -> Result<R, E>
+where
+    F: Future<Output = Result<R, E>>,
+{
+    let later = |ids: Vec<Id>| split(function.name, ids.clone(), compute(ids));
+    function.run(Caller::Task, ids, entry, later, true).await
+}
+
+async fn split<Id, R: ValuesBy<Id>, E>(
+    name: &'static str,
+    ids: Vec<Id>,
+    values: impl Future<Output = Result<R, E>>,
+) -> Result<Vec<Option<R::Value>>, E> {
+    values.await.map(|values| values.split(name, &ids))
+}
+
+impl<E> Function<E> {
+    async fn run<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, F>(
+        &self,
+        caller: Caller<'_>,
+        ids: &[Id],
+        entry: impl Fn(&Id) -> H,
+        mut compute: impl FnMut(Vec<Id>) -> F,
+        refreshes: bool,
+    ) -> Result<R, E>
+    where
+        F: Future<Output = Result<Vec<Option<H::Value>>, E>>,
+    {
+        let keys = Keys::new(ids, entry);
+        let (mut values, missing) = if refreshes {
+            (keys.calls.iter().map(|_| None).collect(), (0..keys.calls.len()).collect())
+        } else {
+            keys.hits()
+        };
+        if !missing.is_empty() {
+            let wanted: Vec<&Id> = missing.iter().map(|place| keys.ids[*place]).collect();
+            let calls: Vec<_> = missing.iter().map(|place| keys.calls[*place].clone()).collect();
+            let compute = |places: Vec<usize>| compute(places.into_iter().map(|place| wanted[place].clone()).collect());
+            let many = Many { compute, share: self.share, refusal: self.refusal, refreshes };
+            // Boxed, so that the future of hits is small.
+            let computed = Box::pin(many.run(caller, &calls)).await?;
+            missing.into_iter().zip(computed).for_each(|(place, value)| values[place] = value);
+        }
+        Ok(keys.join(values))
+    }
+}
+
+/// The values that are there and fresh, by their keys.
+pub fn get<Id, K: From<Id> + Hash + Eq, H: Handle>(
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+) -> Result<HashMap<K, H::Value>, Error>
+where
+    Id: Clone,
+{
+    block_on(found(Caller::Thread, ids, entry))
+}
+
+pub async fn get_async<Id, K: From<Id> + Hash + Eq, H: Handle>(
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+) -> Result<HashMap<K, H::Value>, Error>
+where
+    Id: Clone,
+{
+    found(Caller::Task, ids, entry).await
+}
+
+async fn found<Id: Clone, K: From<Id> + Hash + Eq, H: Handle>(
+    caller: Caller<'_>,
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+) -> Result<HashMap<K, H::Value>, Error> {
+    let keys = Keys::new(ids, entry);
+    let values = Call::get_many(&keys.calls, caller).await?;
+    let found = keys.ids.into_iter().zip(values);
+    Ok(found.filter_map(|(id, value)| Some((K::from(id.clone()), value?))).collect())
+}
+
+pub fn set<Id, H: Handle>(
+    entries: impl IntoIterator<Item = (Id, H::Value)>,
+    entry: impl Fn(&Id) -> H,
+) -> Result<(), Error> {
+    let calls: Vec<_> = entries.into_iter().map(|(id, value)| (entry(&id).into_call_of().0, value)).collect();
+    block_on(Call::set_many(&calls, Caller::Thread))
+}
+
+pub async fn set_async<Id, H: Handle>(
+    entries: impl IntoIterator<Item = (Id, H::Value)>,
+    entry: impl Fn(&Id) -> H,
+) -> Result<(), Error> {
+    let calls: Vec<_> = entries.into_iter().map(|(id, value)| (entry(&id).into_call_of().0, value)).collect();
+    Call::set_many(&calls, Caller::Task).await
+}
+
+pub fn invalidate<Id, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<(), Error> {
+    block_on(Call::invalidate_many(&Keys::new(ids, entry).calls, Caller::Thread))
+}
+
+pub async fn invalidate_async<Id, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<(), Error> {
+    Call::invalidate_many(&Keys::new(ids, entry).calls, Caller::Task).await
+}
+
+pub fn expire<Id, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<(), Error> {
+    block_on(expire_all(Caller::Thread, Keys::new(ids, entry).calls))
+}
+
+pub async fn expire_async<Id, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<(), Error> {
+    expire_all(Caller::Task, Keys::new(ids, entry).calls).await
+}
+
+async fn expire_all<V: Value>(caller: Caller<'_>, calls: Vec<Call<V>>) -> Result<(), Error> {
+    for call in calls {
+        call.expire(caller).await?;
+    }
+    Ok(())
+}
