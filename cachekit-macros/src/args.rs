@@ -54,6 +54,8 @@ pub(crate) struct Args {
     pub(crate) tags: Given<Vec<Tag>>,
     pub(crate) result: Given<bool>,
     pub(crate) in_memory: Given<()>,
+    pub(crate) entries_of: Given<Expr>,
+    pub(crate) coalesce: Given<Ttl>,
     pub(crate) companion: Given<Companion>,
     pub(crate) krate: Given<Path>,
     /// A region was given, or misspelt: its absence is no second mistake.
@@ -82,6 +84,8 @@ const KNOWN: &[&str] = &[
     "tags",
     "result",
     "in_memory",
+    "entries_of",
+    "coalesce",
     "companion",
     "crate",
 ];
@@ -152,6 +156,8 @@ impl Args {
             "tags" => set(&mut self.tags, &keyword, tag::tags(assigned(&keyword, input)?)?, errors),
             "result" => set(&mut self.result, &keyword, yes_or_no(assigned(&keyword, input)?)?, errors),
             "in_memory" => set(&mut self.in_memory, &keyword, alone(&keyword, input)?, errors),
+            "entries_of" => set(&mut self.entries_of, &keyword, function(assigned(&keyword, input)?)?, errors),
+            "coalesce" => set(&mut self.coalesce, &keyword, span(&keyword, input)?, errors),
             "companion" => set(&mut self.companion, &keyword, companion(&keyword, input)?, errors),
             "crate" => set(&mut self.krate, &keyword, path(&keyword, input)?, errors),
             other => {
@@ -237,6 +243,16 @@ fn region(value: Expr) -> syn::Result<Region> {
         other => Err(syn::Error::new_spanned(
             other,
             "expected the name of a region or the path of one: write `region = \"users\"` or `region = USERS`",
+        )),
+    }
+}
+
+fn function(value: Expr) -> syn::Result<Expr> {
+    match value {
+        Expr::Path(_) => Ok(value),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "expected the path of a function with `#[cache_on_arguments]`: write `entries_of = load_user`",
         )),
     }
 }

@@ -52,7 +52,10 @@ pub(crate) fn at(attrs: &[Attribute], place: Place) -> Vec<Attribute> {
 
 /// Whether an attribute below is a second one of this macro's, which `validate` reports.
 pub(crate) fn is_this_macro(attr: &Attribute) -> bool {
-    attr.path().segments.last().is_some_and(|segment| segment.ident == "cache_on_arguments")
+    attr.path()
+        .segments
+        .last()
+        .is_some_and(|segment| segment.ident == "cache_on_arguments" || segment.ident == "cache_multi_on_arguments")
 }
 
 /// What is left of an attribute at a place.

@@ -17,6 +17,7 @@ mod tag;
 // Mean.
 mod argument;
 mod lifetimes;
+mod many;
 mod mention;
 mod model;
 mod output;
@@ -144,6 +145,14 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::cache_on_arguments(args.into(), &item.into()).into()
+}
+
+/// Caches what a function of many keys returns, by each of the keys.
+///
+/// See the attribute's manual in the crate `cachekit`.
+#[proc_macro_attribute]
+pub fn cache_multi_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::cache_multi_on_arguments(args.into(), &item.into()).into()
 }
 
 /// Makes a type usable as an argument that forms a key.

@@ -23,6 +23,11 @@ pub(crate) fn outlasting(ty: &Type, generics: &Generics) -> Type {
     replaced(ty, generics, Some("'static"))
 }
 
+/// The type with this lifetime in place of those that the function declares or leaves out.
+pub(crate) fn named(ty: &Type, generics: &Generics, name: &'static str) -> Type {
+    replaced(ty, generics, Some(name))
+}
+
 fn replaced(ty: &Type, generics: &Generics, name: Option<&'static str>) -> Type {
     let mut ty = ty.clone();
     Replace { generics, name }.visit_type_mut(&mut ty);

@@ -133,7 +133,7 @@ fn owned_instead(reference: &TypeReference) -> String {
 /// Which options go together, and with this function.
 pub(crate) fn options(model: &Model, errors: &mut Errors) {
     let args = &model.args;
-    if args.region.is_none() && !args.region_is_mentioned {
+    if args.region.is_none() && !args.region_is_mentioned && args.entries_of.is_none() {
         errors
             .at_attribute("no region: write `region = \"name\"`, or `region = PATH` for one that `regions!` declares");
     }
@@ -166,6 +166,19 @@ pub(crate) fn options(model: &Model, errors: &mut Errors) {
     }
     if let (Some((result, true)), ReturnType::Default) = (&args.result, &model.item.sig.output) {
         errors.at(result, "this function returns nothing, so there is no `Result`: remove `result = true`");
+    }
+}
+
+/// Which options are for functions of many keys.
+pub(crate) fn of_one_key(model: &Model, errors: &mut Errors) {
+    let Args { entries_of, coalesce, .. } = &model.args;
+    let (entries_of, coalesce) =
+        (entries_of.as_ref().map(|(keyword, _)| keyword), coalesce.as_ref().map(|(keyword, _)| keyword));
+    for keyword in entries_of.into_iter().chain(coalesce) {
+        errors.at(
+            keyword,
+            format_args!("`{keyword}` is for functions of many keys: write it in `#[cache_multi_on_arguments(…)]`"),
+        );
     }
 }
 

@@ -33,7 +33,7 @@ mod tags;
 pub mod testing;
 mod timing;
 
-pub use cachekit_macros::{KeyPart, cache_on_arguments};
+pub use cachekit_macros::{KeyPart, cache_multi_on_arguments, cache_on_arguments};
 
 pub use self::backend::{Backend, Proxy};
 pub use self::clock::{Alarm, Clock};

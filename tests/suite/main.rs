@@ -30,6 +30,8 @@ mod key_control;
 mod keys;
 /// Those who wait, and those who compute, have limits.
 mod limits;
+/// Functions of many keys.
+mod many;
 /// Nothing that an invalidation has overtaken is stored.
 mod overtaken;
 /// A function that asks for its own key.

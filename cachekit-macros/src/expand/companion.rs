@@ -17,21 +17,26 @@ use crate::model::Model;
 /// Input: `fn load_user(id: u64) -> User { body }`.
 /// Output: `enum load_user {}` and an `impl` with `original`, which has the body, and the companions.
 pub(super) fn companion(model: &Model) -> TokenStream {
+    let hidden = [Some(key::function(model)), tags::function(model), renewal::function(model)];
+    let hidden: TokenStream = hidden.into_iter().flatten().collect();
+    let shown = model.is_shown.then(|| {
+        [key_only(model), refresh(model), fetch(model), with(model), handles(model)]
+            .into_iter()
+            .collect::<TokenStream>()
+    });
+    stand(model, &quote!(#shown #hidden))
+}
+
+/// The companion type with `original`, which has the body, and these functions.
+pub(super) fn stand(model: &Model, functions: &TokenStream) -> TokenStream {
     let companion = &model.companion;
     let type_attrs = attrs::at(&model.item.attrs, Place::Type);
     let impl_attrs = attrs::at(&model.item.attrs, Place::Impl);
     let docs = docs::of(model, "type");
     let vis = vis(model);
     let original = original(model);
-    let hidden = [Some(key::function(model)), tags::function(model), renewal::function(model)];
-    let hidden: TokenStream = hidden.into_iter().flatten().collect();
     // Clippy counts the arguments of every function; `set` has one more than the key.
     let wide = (model.arguments.len() >= 7).then(|| quote!(#[allow(clippy::too_many_arguments)]));
-    let shown = model.is_shown.then(|| {
-        [key_only(model), refresh(model), fetch(model), with(model), handles(model)]
-            .into_iter()
-            .collect::<TokenStream>()
-    });
     quote! {
         #docs
         #(#type_attrs)*
@@ -42,13 +47,12 @@ pub(super) fn companion(model: &Model) -> TokenStream {
         #wide
         impl #companion {
             #original
-            #shown
-            #hidden
+            #functions
         }
     }
 }
 
-fn vis(model: &Model) -> Option<TokenStream> {
+pub(super) fn vis(model: &Model) -> Option<TokenStream> {
     // Hidden in the function's body there is nobody to show it to.
     model.is_shown.then(|| hygiene::repeated(&model.item.vis))
 }
@@ -194,7 +198,7 @@ fn parameters(model: &Model) -> TokenStream {
 }
 
 /// The plainest name that no argument has.
-fn free_name(arguments: &[&Argument], names: [&str; 3]) -> Ident {
+pub(super) fn free_name(arguments: &[&Argument], names: [&str; 3]) -> Ident {
     let is_free = |name: &Ident| arguments.iter().all(|argument| argument.name != *name);
     let plain = names.map(|name| format_ident!("{name}"));
     plain.into_iter().find(is_free).unwrap_or_else(|| hygiene::local(names[0]))

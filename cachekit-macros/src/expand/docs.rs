@@ -63,7 +63,7 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
 }
 
 /// Output: "[`load_user()`]".
-fn link(model: &Model) -> String {
+pub(super) fn link(model: &Model) -> String {
     let ident = &model.item.sig.ident;
     let name = &model.name;
     if ident == name { format!("[`{name}()`]") } else { format!("[`{name}()`](fn@{ident})") }

@@ -12,6 +12,8 @@ mod companion;
 
 mod cached_fn;
 
+mod many;
+
 // What the others ask for.
 mod check;
 mod docs;
@@ -26,6 +28,7 @@ use crate::args::Args;
 use crate::errors::Errors;
 use crate::fallback;
 use crate::item::Item;
+use crate::many::Many;
 use crate::model::Model;
 use crate::validate;
 
@@ -47,11 +50,40 @@ pub(crate) fn cache_on_arguments(args: TokenStream, tokens: &TokenStream) -> Tok
     validate::value(&model, &mut errors);
     let is_expandable = errors.len() == faults_of_options;
     validate::options(&model, &mut errors);
+    validate::of_one_key(&model, &mut errors);
     if !is_expandable {
         return fallback::unchanged(tokens, errors);
     }
 
     let expansion = expand(&model);
+    let errors = errors.into_compile_errors();
+    quote!(#expansion #errors)
+}
+
+/// The whole attribute of a function of many keys.
+pub(crate) fn cache_multi_on_arguments(args: TokenStream, tokens: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let args = Args::parse(args, &mut errors);
+    let item: Item = match syn::parse2(tokens.clone()) {
+        Ok(item) => item,
+        Err(error) => {
+            errors.push(error);
+            return fallback::unchanged(tokens, errors);
+        }
+    };
+
+    let faults_of_options = errors.len();
+    validate::signature(&item.sig, &mut errors);
+    let Some(model) = Many::new(item, args, &mut errors) else { return fallback::unchanged(tokens, errors) };
+    validate::value(&model.model, &mut errors);
+    let is_expandable = errors.len() == faults_of_options;
+    validate::options(&model.model, &mut errors);
+    crate::many::judge(&model, &mut errors);
+    if !is_expandable {
+        return fallback::unchanged(tokens, errors);
+    }
+
+    let expansion = many::many(&model);
     let errors = errors.into_compile_errors();
     quote!(#expansion #errors)
 }

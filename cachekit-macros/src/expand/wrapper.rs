@@ -81,7 +81,7 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
 /// How an error of the backend becomes one of the function's, where that has a `From` for it.
 ///
 /// Found as [`share`] is; nothing for functions that cannot be told one.
-fn refusal(model: &Model) -> TokenStream {
+pub(super) fn refusal(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let borrows = lifetimes::first_borrow(&model.output.ty, &model.item.sig.generics).is_some();
     if !model.output.is_result || model.args.in_memory.is_some() || borrows {
@@ -99,7 +99,7 @@ fn refusal(model: &Model) -> TokenStream {
 /// How everyone who waited for a call gets its error: as the user says, or by `Clone` where the error has it.
 ///
 /// The method is found on the reference first, where the error can be cloned, and behind it for every type.
-fn share(model: &Model) -> TokenStream {
+pub(super) fn share(model: &Model) -> TokenStream {
     let krate = &model.krate;
     if let Some((_, share_error)) = &model.args.share_error {
         let error = check::error_type(model);

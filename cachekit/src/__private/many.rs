@@ -128,12 +128,55 @@ impl<V: Value> Handle for AsyncEntry<V> {
     }
 }
 
+/// A map by keys.
+pub trait Keyed {
+    type Key;
+}
+
+impl<K, V, S> Keyed for HashMap<K, V, S> {
+    type Key = K;
+}
+
+impl<K, V> Keyed for BTreeMap<K, V> {
+    type Key = K;
+}
+
+/// An argument that a function of many keys may be handed more than once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be handed over more than once",
+    label = "not `Clone`",
+    note = "a function of many keys may be called more than once for one call: take a reference, or derive `Clone`"
+)]
+pub trait Again: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Again for T {}
+
+#[inline]
+pub fn again<T: Again>(argument: &T) -> T {
+    argument.clone()
+}
+
 /// How a function of many keys is called: with which name, and what becomes of its errors.
 #[derive(Debug)]
 pub struct Function<E> {
-    pub name: &'static str,
-    pub share: Option<Share<E>>,
-    pub refusal: Option<fn(Error) -> E>,
+    name: &'static str,
+    share: Option<Share<E>>,
+    refusal: Option<fn(Error) -> E>,
+}
+
+impl<E> Function<E> {
+    #[must_use]
+    pub fn new(name: &'static str, share: Option<Share<E>>) -> Self {
+        Self { name, share, refusal: None }
+    }
+
+    /// An error of the backend is returned, where the region says so.
+    #[must_use]
+    pub fn refused(mut self, refusal: Option<fn(Error) -> E>) -> Self {
+        self.refusal = refusal;
+        self
+    }
 }
 
 /// The keys of a call, each once.

@@ -1,0 +1,255 @@
+//! A function of many keys: what callers see, and its companions.
+//!
+//! Each is one call into the runtime, which is handed how one key becomes a handle for its entry, and how the body is
+//! called for some of the keys.
+//! What it deliberately does not do: keys and tags of one entry, which are made as for any other function.
+
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Ident, Type};
+
+use super::{cached_fn, check, companion, key, tags, wrapper};
+use crate::attrs::{self, Place};
+use crate::hygiene;
+use crate::lifetimes;
+use crate::many::Many;
+use crate::model::Model;
+
+/// Input: `#[cache_multi_on_arguments(region = "users")] fn load_users(db: &Db, ids: &[u64]) -> HashMap<u64, User> { … }`
+///
+/// Output:
+/// ```text
+/// fn load_users(db: &Db, ids: &[u64]) -> HashMap<u64, User> { … one call into the runtime … }
+/// enum load_users {}
+/// impl load_users { fn original(db: &Db, ids: &[u64]) … fn get(ids: &[u64]) … }
+/// impl CachedFn for load_users { … }         // unless the entries are another function's
+/// ```
+pub(super) fn many(many: &Many) -> TokenStream {
+    let model = &many.model;
+    let cached_fn = many.entries_of().is_none().then(|| cached_fn::cached_fn(model));
+    let companions = companions(many);
+    let companions = quote!(#companions #cached_fn);
+    let inner = (!model.is_shown).then_some(&companions);
+    let call = running(many, "call");
+    let (attrs, vis, sig) = (attrs::at(&model.item.attrs, Place::Wrapper), &model.item.vis, model.named_signature());
+    let mut body = Group::new(Delimiter::Brace, quote!(#inner #call));
+    body.set_span(model.item.body.span());
+    let outside = model.is_shown.then_some(&companions);
+    quote! {
+        #(#attrs)*
+        #vis #sig #body
+        #outside
+    }
+}
+
+fn companions(many: &Many) -> TokenStream {
+    let model = &many.model;
+    let hidden = many.entries_of().is_none().then(|| {
+        let (key, tags) = (key::function(model), tags::function(model));
+        quote!(#key #tags)
+    });
+    let shown = model.is_shown.then(|| {
+        let (get, refresh) = (get(many), refresh(many));
+        let (invalidate, expire) = (forget(many, "invalidate"), forget(many, "expire"));
+        let set = set(many);
+        quote!(#get #set #invalidate #expire #refresh)
+    });
+    companion::stand(model, &quote!(#shown #hidden))
+}
+
+/// One call into the runtime that may run the body.
+///
+/// Output:
+/// ```text
+/// infallible(many::call(
+///     many::Function::new("load_users", None),
+///     ids,
+///     |ids| entry(Of::<load_users>::THIS, load_users::cachekit_key(ids), …),
+///     |ids| Ok(load_users::original(again(&db), ids)),
+/// ))
+/// ```
+fn running(many: &Many, verb: &str) -> TokenStream {
+    let Model { krate, companion, name, arguments, .. } = &many.model;
+    let share =
+        if many.model.output.is_result { wrapper::share(&many.model) } else { quote!(::core::option::Option::None) };
+    let refused = wrapper::refusal(&many.model);
+    let (ids, entry) = (&arguments[many.place].name, entry(many));
+    let some = hygiene::as_local(ids);
+    let is_async = many.model.is_async();
+    let locals: Vec<Ident> = arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
+    let copies = arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place)).map(|(_, argument)| {
+        let (name, local) = (&argument.name, hygiene::as_local(&argument.name));
+        quote!(let #local = #krate::__private::many::again(&#name);)
+    });
+    let passed = locals
+        .iter()
+        .enumerate()
+        .map(|(place, local)| if many.is_ids(place) && is_async { quote!(&#local) } else { quote!(#local) });
+    let original = quote!(#companion::original(#(#passed),*));
+    let body = match (is_async, many.model.output.is_result) {
+        (false, true) => original,
+        (false, false) => quote!(::core::result::Result::Ok(#original)),
+        (true, true) => quote!(async move { #original.await }),
+        (true, false) => quote!(async move { ::core::result::Result::Ok(#original.await) }),
+    };
+    let (verb, wait) =
+        if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
+    let call = quote! {
+        #krate::__private::many::#verb(
+            #krate::__private::many::Function::new(#name, #share) #refused,
+            #ids,
+            #entry,
+            |#some| { #(#copies)* #body },
+        ) #wait
+    };
+    if many.model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
+}
+
+/// How one key becomes a handle for its entry.
+///
+/// Output: `|ids| entry(Of::<load_users>::THIS, load_users::cachekit_key(ids, &page), …)`, or `|ids| load_user::entry(…)`.
+fn entry(many: &Many) -> TokenStream {
+    let Model { krate, companion, arguments, .. } = &many.model;
+    let id = hygiene::as_local(&arguments[many.place].name);
+    let key_arguments = many.model.key_arguments();
+    let each = |of_id: &TokenStream, of_other: fn(&TokenStream, &Ident) -> TokenStream| -> TokenStream {
+        let forwarded = key_arguments.iter().map(|argument| {
+            if argument.name == arguments[many.place].name { of_id.clone() } else { of_other(krate, &argument.name) }
+        });
+        quote!(#(#forwarded),*)
+    };
+    if let Some(path) = many.entries_of() {
+        let again = quote!(#krate::__private::many::again(#id));
+        let arguments = each(&again, |krate, name| quote!(#krate::__private::many::again(&#name)));
+        let entry = hygiene::in_place_of(&quote!(::entry), path);
+        return quote!(|#id| #path #entry(#arguments));
+    }
+    let function = many.model.function();
+    let arguments = each(&id.to_token_stream(), |_, name| quote!(&#name));
+    let tags = if many.model.tags().is_empty() {
+        quote!(<#krate::__private::TagNames as ::core::default::Default>::default())
+    } else {
+        quote!(#companion::cachekit_tags(#arguments))
+    };
+    quote!(|#id| #krate::__private::entry(#function, #companion::cachekit_key(#arguments), #tags))
+}
+
+/// The arguments that form the key, as parameters; the keys as a slice, or left out.
+fn parameters(many: &Many, with_ids: bool) -> TokenStream {
+    let model = &many.model;
+    let ids = &model.arguments[many.place].name;
+    let parameters = model.key_arguments().into_iter().filter_map(|argument| {
+        let (name, ty) = (&argument.name, model.elided(argument));
+        match (argument.name == *ids, with_ids) {
+            (false, _) => Some(quote!(#name: #ty,)),
+            (true, true) => Some(quote!(#name: &[#ty],)),
+            (true, false) => None,
+        }
+    });
+    parameters.collect()
+}
+
+/// How a companion that needs only keys is written, and how it waits.
+fn verb(many: &Many, verb: &str) -> (Option<TokenStream>, Ident, TokenStream) {
+    if many.model.is_async() {
+        (Some(quote!(async)), format_ident!("{verb}_async"), quote!(.await))
+    } else {
+        (None, format_ident!("{verb}"), quote!())
+    }
+}
+
+fn get(many: &Many) -> TokenStream {
+    let Model { krate, arguments, .. } = &many.model;
+    let (vis, docs) = (
+        companion::vis(&many.model),
+        docs(many, "The values that the cache holds of {} for these keys, as far as they are fresh; never computes."),
+    );
+    let (asyncness, verb, wait) = verb(many, "get");
+    let (ids, parameters, entry) = (&arguments[many.place].name, parameters(many, true), entry(many));
+    let (key, value) = (elided(many, &many.key_of_map()), check::value(&many.model));
+    quote! {
+        #docs
+        #vis #asyncness fn get(
+            #parameters
+        ) -> ::core::result::Result<::std::collections::HashMap<#key, #value>, #krate::Error> {
+            #krate::__private::many::#verb(#ids, #entry) #wait
+        }
+    }
+}
+
+fn set(many: &Many) -> TokenStream {
+    let Model { krate, .. } = &many.model;
+    let (vis, docs) = (
+        companion::vis(&many.model),
+        docs(many, "Stores values as if {} had returned them now; computations that run already are not stored."),
+    );
+    let (asyncness, verb, wait) = verb(many, "set");
+    let (parameters, entry, value) = (parameters(many, false), entry(many), check::value(&many.model));
+    // A lifetime of its own, since that of an `impl Trait` cannot be left out.
+    let id = lifetimes::named(&many.id, &many.model.item.sig.generics, "'id");
+    let lifetime = (id.to_token_stream().to_string() != many.id.to_token_stream().to_string()).then(|| quote!(<'id>));
+    let entries = companion::free_name(&many.model.key_arguments(), ["entries", "new_entries", "cached_entries"]);
+    quote! {
+        #docs
+        #vis #asyncness fn set #lifetime(
+            #parameters
+            #entries: impl ::core::iter::IntoIterator<Item = (#id, #value)>,
+        ) -> ::core::result::Result<(), #krate::Error> {
+            #krate::__private::many::#verb(#entries, #entry) #wait
+        }
+    }
+}
+
+fn forget(many: &Many, name: &str) -> TokenStream {
+    let Model { krate, arguments, .. } = &many.model;
+    let text = match name {
+        "invalidate" => {
+            "Forgets the values of {} for these keys, everywhere; computations that run already are not stored."
+        }
+        _ => {
+            "Lets the next caller of {} renew the values of these keys, while the others are served those that are there."
+        }
+    };
+    let (vis, docs, function) = (companion::vis(&many.model), docs(many, text), format_ident!("{name}"));
+    let (asyncness, verb, wait) = verb(many, name);
+    let (ids, parameters, entry) = (&arguments[many.place].name, parameters(many, true), entry(many));
+    quote! {
+        #docs
+        #vis #asyncness fn #function(#parameters) -> ::core::result::Result<(), #krate::Error> {
+            #krate::__private::many::#verb(#ids, #entry) #wait
+        }
+    }
+}
+
+/// `refresh` runs the body, so it has the whole signature.
+fn refresh(many: &Many) -> TokenStream {
+    let docs = docs(
+        many,
+        "Computes {} now for all of these keys, stores the values in place of the old ones, and returns them.",
+    );
+    let vis = companion::vis(&many.model);
+    let mut sig = many.model.named_signature();
+    sig.ident = format_ident!("refresh");
+    sig.fn_token.span = hygiene::macro_span(sig.fn_token.span);
+    let call = running(many, "refresh");
+    quote! {
+        #docs
+        #vis #sig { #call }
+    }
+}
+
+fn elided(many: &Many, ty: &Type) -> Type {
+    lifetimes::elided(ty, &many.model.item.sig.generics)
+}
+
+fn docs(many: &Many, text: &str) -> TokenStream {
+    let text = format!(" {}", text.replace("{}", &super::docs::link(&many.model)));
+    let errors = " Where the region does not exist, or its backend fails.";
+    quote! {
+        #[doc = #text]
+        #[doc = ""]
+        #[doc = " # Errors"]
+        #[doc = ""]
+        #[doc = #errors]
+    }
+}
