@@ -151,27 +151,24 @@ pub(crate) fn judge(many: &Many, errors: &mut Errors) {
 
 /// The options that say what an entry is, as they were written.
 fn of_the_entries(args: &Args) -> Vec<&syn::Ident> {
-    fn keyword<T>(given: &crate::args::Given<T>) -> Option<&syn::Ident> {
-        given.as_ref().map(|(keyword, _)| keyword)
-    }
     let options = [
-        keyword(&args.ttl),
-        keyword(&args.ttl_of),
-        keyword(&args.stale_while_revalidate),
-        keyword(&args.stale_if_error),
-        keyword(&args.refresh_ahead),
-        keyword(&args.background),
-        keyword(&args.jitter),
-        keyword(&args.error_ttl),
-        keyword(&args.wait_timeout),
-        keyword(&args.deadline),
-        keyword(&args.namespace),
-        keyword(&args.version),
-        keyword(&args.key),
-        keyword(&args.key_generator),
-        keyword(&args.should_cache),
-        keyword(&args.tags),
-        keyword(&args.in_memory),
+        args.ttl.as_ref().map(|(keyword, _)| keyword),
+        args.ttl_of.as_ref().map(|(keyword, _)| keyword),
+        args.stale_while_revalidate.as_ref().map(|(keyword, _)| keyword),
+        args.stale_if_error.as_ref().map(|(keyword, _)| keyword),
+        args.refresh_ahead.as_ref().map(|(keyword, _)| keyword),
+        args.background.as_ref().map(|(keyword, ())| keyword),
+        args.jitter.as_ref().map(|(keyword, _)| keyword),
+        args.error_ttl.as_ref().map(|(keyword, _)| keyword),
+        args.wait_timeout.as_ref().map(|(keyword, _)| keyword),
+        args.deadline.as_ref().map(|(keyword, _)| keyword),
+        args.namespace.as_ref().map(|(keyword, _)| keyword),
+        args.version.as_ref().map(|(keyword, _)| keyword),
+        args.key.as_ref().map(|(keyword, _)| keyword),
+        args.key_generator.as_ref().map(|(keyword, _)| keyword),
+        args.should_cache.as_ref().map(|(keyword, _)| keyword),
+        args.tags.as_ref().map(|(keyword, _)| keyword),
+        args.in_memory.as_ref().map(|(keyword, ())| keyword),
     ];
     options.into_iter().flatten().collect()
 }

@@ -240,11 +240,14 @@ pub fn refresh<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
     block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute), true))
 }
 
+/// The values of some keys, as far as there are any.
+type Came<V, E> = Result<Vec<Option<V>>, E>;
+
 /// What a function of threads computes, as a task would.
 fn at_once<Id, R: ValuesBy<Id>, E>(
     name: &'static str,
     mut compute: impl FnMut(&[Id]) -> Result<R, E>,
-) -> impl FnMut(Vec<Id>) -> Ready<Result<Vec<Option<R::Value>>, E>> {
+) -> impl FnMut(Vec<Id>) -> Ready<Came<R::Value, E>> {
     move |ids| ready(compute(&ids).map(|values| values.split(name, &ids)))
 }
 
@@ -278,7 +281,7 @@ async fn split<Id, R: ValuesBy<Id>, E>(
     name: &'static str,
     ids: Vec<Id>,
     values: impl Future<Output = Result<R, E>>,
-) -> Result<Vec<Option<R::Value>>, E> {
+) -> Came<R::Value, E> {
     values.await.map(|values| values.split(name, &ids))
 }
 
@@ -292,7 +295,7 @@ impl<E> Function<E> {
         refreshes: bool,
     ) -> Result<R, E>
     where
-        F: Future<Output = Result<Vec<Option<H::Value>>, E>>,
+        F: Future<Output = Came<H::Value, E>>,
     {
         let keys = Keys::new(ids, entry);
         let (mut values, missing) = if refreshes {

@@ -131,12 +131,16 @@ impl<E, C> Many<E, C> {
                     moved = true;
                     whole.tell(wanted, came);
                 }
-                moved |= is_over(&mut sending, context);
+                if is_over(&mut sending, context) {
+                    // Those who are answered go on first.
+                    continue;
+                }
                 if let (None, true, Some(remote)) = (&sending, gathered.any(), &remote) {
                     moved = true;
                     sending = Some(Box::pin(gathered.send(remote, caller)));
                 }
-                let wanted = queue.take();
+                // The next answer may be that there is one key more.
+                let wanted = if sending.is_none() { queue.take() } else { Vec::new() };
                 if !wanted.is_empty() {
                     moved = true;
                     computing.push(computed(&mut self.compute, wanted));

@@ -151,7 +151,9 @@ where
 }
 
 fn told<T>(callers: Vec<Sender<Result<T, Error>>>, error: &Error) {
-    callers.into_iter().for_each(|caller| drop(caller.send(Err(error.clone()))));
+    for caller in callers {
+        drop(caller.send(Err(error.clone())));
+    }
 }
 
 /// Reads each key once: the epoch of the region is everyone's.
