@@ -47,7 +47,7 @@ pub use self::info::FnInfo;
 pub use self::key::generator::KeyContext;
 pub use self::key::part::KeyPart;
 pub use self::key::writer::KeyWriter;
-pub use self::key::{Key, mangle};
+pub use self::key::{Key, generate, mangle};
 pub use self::options::CallOptions;
 pub use self::record::Record;
 pub use self::region::registry::{StaticRegion, check, region, regions};

@@ -1,11 +1,11 @@
-//! Keys made by a function of the user's.
+//! Keys made by a function of the user's, or by one of [`generate`](super::generate).
 //!
 //! A generator sees what the default form is made of and returns any text.
 //! Keys it makes are keys set by hand: functions whose generators return one text share one entry.
 
 use std::fmt;
 
-use super::text;
+use super::{display, text};
 
 /// What a key generator knows about a call.
 ///
@@ -13,11 +13,11 @@ use super::text;
 /// use cachekit::KeyContext;
 ///
 /// /// Keys such as `load_user:id=5`.
-/// fn keywords(context: &KeyContext<'_>) -> String {
+/// fn query(context: &KeyContext<'_>) -> String {
 ///     let arguments: Vec<String> = context.arguments().map(|(name, value)| format!("{name}={value}")).collect();
 ///     format!("{}:{}", context.function(), arguments.join("&"))
 /// }
-/// # let _: fn(&KeyContext<'_>) -> String = keywords;
+/// # let _: fn(&KeyContext<'_>) -> String = query;
 /// ```
 #[derive(Clone, Copy)]
 pub struct KeyContext<'a> {
@@ -63,10 +63,25 @@ impl<'a> KeyContext<'a> {
 
     /// The parts of the key in order, each with the name of its argument (or the expression of `key(…)`) and its text:
     /// a string in quotes, a number in digits.
+    ///
+    /// The texts delimit themselves: parts that are joined by commas can be told apart again.
     pub fn arguments(&self) -> impl Iterator<Item = (&'static str, String)> + use<'a> {
-        let mut parts = text::parts(self.arguments).into_iter();
-        self.names.iter().filter_map(move |name| Some((*name, parts.next()?)))
+        named(self.names, text::parts(self.arguments))
     }
+
+    /// The same parts, with the texts that `Display` has for them: a string as it is, a float as `1` and not as `1.0`, the
+    /// content of an option in its place.
+    ///
+    /// What has no `Display`, or writes something else into keys, has the text that it has in
+    /// [`arguments`](Self::arguments): `none`, `[1,2]`, a path or bytes as `x"00ff"`, an instant as seconds and nanoseconds,
+    /// a UUID as a number.
+    pub fn displayed_arguments(&self) -> impl Iterator<Item = (&'static str, String)> + use<'a> {
+        named(self.names, display::displayed(self.arguments))
+    }
+}
+
+fn named(names: &'static [&'static str], parts: Vec<String>) -> impl Iterator<Item = (&'static str, String)> {
+    names.iter().copied().zip(parts)
 }
 
 impl fmt::Debug for KeyContext<'_> {

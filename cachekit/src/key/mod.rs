@@ -4,6 +4,8 @@
 //! somebody made by hand. Both have one text form, and from text comes the same key again, so a program may log a key,
 //! store it, and hand it back to [`Region::delete`](crate::Region::delete).
 
+mod display;
+pub mod generate;
 pub(crate) mod generator;
 pub mod mangle;
 pub(crate) mod part;
@@ -122,7 +124,13 @@ pub(crate) fn write_function(
     out: &mut String,
 ) {
     escape(region, out);
-    out.extend([":", module, "::", name]);
+    out.push(':');
+    write_path(module, name, namespace, version, out);
+}
+
+/// Module, name, namespace and version of a function, as they stand in every form of its keys.
+pub(crate) fn write_path(module: &str, name: &str, namespace: Option<&str>, version: Option<u64>, out: &mut String) {
+    out.extend([module, "::", name]);
     if let Some(namespace) = namespace {
         out.push('[');
         escape(namespace, out);

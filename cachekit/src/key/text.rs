@@ -39,12 +39,12 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<String> {
     parts
 }
 
-fn has_part(rest: &[u8]) -> bool {
+pub(super) fn has_part(rest: &[u8]) -> bool {
     rest.first().is_some_and(|tag| *tag != 0)
 }
 
 /// Writes the next element and takes it off `rest`.
-fn part(rest: &mut &[u8], out: &mut String) {
+pub(super) fn part(rest: &mut &[u8], out: &mut String) {
     if element(rest, out).is_none() {
         // Only a `KeyPart` by hand that closes too little or too much comes here.
         out.push('?');
@@ -154,13 +154,13 @@ fn quote(text: &str, mark: char, out: &mut String) {
     out.push(mark);
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk()?;
     *rest = tail;
     Some(*head)
 }
 
-fn sized<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn sized<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let mut len: usize = 0;
     for shift in (0..usize::BITS).step_by(7) {
         let byte = take::<1>(rest)?[0];
