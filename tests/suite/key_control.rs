@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cachekit::testing::ManualClock;
-use cachekit::{Error, Key, KeyContext, Region, cache_on_arguments, mangle, regions};
+use cachekit::{Error, Key, KeyContext, Region, cache_on_arguments, generate, mangle, regions};
 
 regions! {
     static GENERATED = Region::builder("generated");
@@ -42,6 +42,53 @@ fn a_region_may_generate_the_keys_of_its_functions() -> Result<(), Error> {
     assert_eq!(page::key(5).to_string(), "page?user=5");
     assert_eq!(page(5), 5);
     assert_eq!(REGION_GENERATED.get::<u64>("page?user=5")?, Some(5));
+    Ok(())
+}
+
+#[test]
+fn keys_by_keywords_name_module_function_and_arguments() -> Result<(), Error> {
+    struct Org {
+        id: u64,
+    }
+    #[cache_on_arguments(region = "generated", key_generator = generate::keywords, version = 3)]
+    fn page(user: u64, name: &str, limit: Option<u8>) -> String {
+        format!("{name} {user} {limit:?}")
+    }
+    #[cache_on_arguments(region = "generated", key_generator = generate::keywords, key(org.id, page % 10))]
+    fn members(org: &Org, page: u32) -> String {
+        format!("{} {page}", org.id)
+    }
+
+    let module = module_path!();
+    let key = page::key(5, "ann, lee", Some(2)).to_string();
+    assert_eq!(key, format!(r#"{module}::page@3(limit=some(2), name="ann, lee", user=5)"#));
+    assert_eq!(members::key(&Org { id: 3 }, 14).to_string(), format!("{module}::members(org.id=3, page%10=4)"));
+    assert_eq!(page(5, "ann, lee", Some(2)), "ann, lee 5 Some(2)");
+    assert_eq!(GENERATED.get::<String>(key)?.as_deref(), Some("ann, lee 5 Some(2)"));
+    assert_eq!(members(&Org { id: 3 }, 14), "3 14");
+    members::invalidate(&Org { id: 3 }, 4)?;
+    assert_eq!(members(&Org { id: 3 }, 24), "3 24");
+    Ok(())
+}
+
+#[test]
+fn plain_keys_are_what_other_programs_write() -> Result<(), Error> {
+    #[cache_on_arguments(region = "generated", key_generator = generate::plain)]
+    fn page(user: u64, name: &str, share: f64) -> String {
+        format!("{name} {user} {share}")
+    }
+    #[cache_on_arguments(region = "generated", key_generator = generate::plain, namespace = "user", key(id.to_string()))]
+    fn load(id: std::net::Ipv4Addr) -> String {
+        id.to_string()
+    }
+
+    assert_eq!(page::key(5, "ann", 1.0).to_string(), "page:5:ann:1");
+    assert_eq!(load::key([10, 0, 0, 1].into()).to_string(), "user:10.0.0.1");
+    assert_eq!(page(5, "ann", 0.5), "ann 5 0.5");
+    assert_eq!(GENERATED.get::<String>("page:5:ann:0.5")?.as_deref(), Some("ann 5 0.5"));
+    assert_eq!(load([10, 0, 0, 1].into()), "10.0.0.1");
+    load::invalidate([10, 0, 0, 1].into())?;
+    assert_eq!(GENERATED.get::<String>("user:10.0.0.1")?, None);
     Ok(())
 }
 

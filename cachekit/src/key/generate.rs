@@ -13,7 +13,7 @@ use super::write_path;
 ///
 /// As unambiguous as the canonical form: calls with different arguments never have one key, nor have functions of different
 /// modules, names, namespaces or versions. (Two functions of one name in two bodies of one module need a `namespace`, as
-/// always.) With `key(…)` each expression is its own name.
+/// always.) With `key(…)` each expression is its own name, without blanks.
 ///
 /// The arguments are sorted by their names, so a function whose parameters change places keeps its entries; one whose
 /// parameter gets another name loses them.
@@ -176,7 +176,9 @@ mod tests {
                 Self::List(list) => list.write_key(writer),
                 Self::Named(name, fields) => {
                     writer.open_variant(name);
-                    fields.iter().for_each(|field| field.write_key(writer));
+                    for field in fields {
+                        field.write_key(writer);
+                    }
                     writer.close();
                 }
             }

@@ -269,8 +269,9 @@ impl RegionBuilder {
     /// Makes the keys of the region's functions that have no `key_generator` of their own. Default: the canonical form,
     /// see [`Key`](crate::Key).
     ///
-    /// What it returns is a key set by hand: functions whose generators return one text share one entry, which then
-    /// should hold one type. Values are kept as those set by hand, and a hit costs a few more nanoseconds.
+    /// [`generate`](crate::generate) has some. What one returns is a key set by hand: functions whose generators return one
+    /// text share one entry, which then should hold one type. Values are kept as those set by hand, and a hit costs a few
+    /// more nanoseconds.
     pub fn key_generator(mut self, generator: impl Fn(&KeyContext<'_>) -> String + Send + Sync + 'static) -> Self {
         self.settings.key_generator = Some(Arc::new(generator));
         self
