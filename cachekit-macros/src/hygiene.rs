@@ -61,6 +61,11 @@ pub(crate) fn repeated_ident(ident: &Ident) -> Ident {
     ident
 }
 
+/// A lifetime of generated code.
+pub(crate) fn lifetime(name: &str) -> syn::Lifetime {
+    syn::Lifetime::new(name, Span::mixed_site())
+}
+
 /// A local of generated code, invisible to expressions and patterns of the user's.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())

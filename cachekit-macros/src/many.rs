@@ -7,6 +7,7 @@ use quote::{ToTokens, quote};
 use syn::{Expr, GenericArgument, PathArguments, Type, TypeReference};
 
 use crate::args::Args;
+use crate::argument::Argument;
 use crate::errors::Errors;
 use crate::item::Item;
 use crate::lifetimes;
@@ -131,6 +132,18 @@ pub(crate) fn judge(many: &Many, errors: &mut Errors) {
     }
     if let (Some((keyword, _)), None) = (&args.coalesce, &item.sig.asyncness) {
         errors.at(keyword, "`coalesce` gathers calls of tasks: write it on an `async fn`");
+    }
+    if let Some((keyword, _)) = &args.coalesce {
+        let is_shared = |argument: &&Argument| {
+            let is_key = many.model.key_arguments().iter().any(|key| key.name == argument.name);
+            !is_key && matches!(&argument.ty, Type::Reference(reference) if reference.mutability.is_none())
+        };
+        let others = arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place));
+        for (_, argument) in others.filter(|(_, argument)| !is_shared(argument)) {
+            errors.at(&argument.ty, format_args!(
+                "`{keyword}` computes for several callers at once: other arguments than the keys are shared references that `skip(…)` names"
+            ));
+        }
     }
     if let Some((keyword, _)) = &args.coalesce
         && lifetimes::first_borrow(&many.id, &item.sig.generics).is_some()

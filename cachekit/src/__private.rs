@@ -4,6 +4,7 @@
 //! Each function is a companion or the body of an annotated function; a hit is looked for here, so that it is inlined
 //! into the caller, and everything else is one call away.
 
+pub mod coalesce;
 pub mod many;
 
 use std::borrow::Borrow;

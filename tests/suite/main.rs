@@ -14,6 +14,8 @@ mod by_hand;
 mod capacity;
 /// Backends that misbehave.
 mod chaos;
+/// Single calls that are gathered into calls of many keys.
+mod coalesce;
 /// `get`, `set`, `invalidate`, `expire`, `refresh`, `original`, `key`, `entry`.
 mod companions;
 /// What those who come from dogpile.cache expect.

@@ -136,13 +136,18 @@ fn region(model: &Model) -> TokenStream {
 
 /// Input: `"10m"` or an expression. Output: `.ttl(|| Duration::new(600, 0))` or `.ttl(|| expression)`.
 fn duration_method(name: &str, span: &Ttl) -> TokenStream {
-    let method = format_ident!("{name}");
+    let (method, duration) = (format_ident!("{name}"), duration(span));
+    quote!(.#method(|| #duration))
+}
+
+/// Input: `"10m"` or an expression. Output: `Duration::new(600, 0)` or the expression.
+pub(super) fn duration(span: &Ttl) -> TokenStream {
     match span {
         Ttl::Fixed(duration) => {
             let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
-            quote!(.#method(|| ::core::time::Duration::new(#seconds, #nanoseconds)))
+            quote!(::core::time::Duration::new(#seconds, #nanoseconds))
         }
-        Ttl::Expr(expression) => quote!(.#method(|| #expression)),
+        Ttl::Expr(expression) => quote!(#expression),
     }
 }
 

@@ -8,7 +8,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, Type};
 
-use super::{cached_fn, check, companion, key, tags, wrapper};
+use super::{cached_fn, check, coalesce, companion, key, tags, wrapper};
 use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::lifetimes;
@@ -27,8 +27,10 @@ use crate::model::Model;
 pub(super) fn many(many: &Many) -> TokenStream {
     let model = &many.model;
     let cached_fn = many.entries_of().is_none().then(|| cached_fn::cached_fn(model));
-    let companions = companions(many);
-    let companions = quote!(#companions #cached_fn);
+    let gathers = coalesce::gathers(many);
+    let (one, word) = gathers.unzip();
+    let companions = companions(many, one.as_ref());
+    let companions = quote!(#companions #cached_fn #word);
     let inner = (!model.is_shown).then_some(&companions);
     let call = running(many, "call");
     let (attrs, vis, sig) = (attrs::at(&model.item.attrs, Place::Wrapper), &model.item.vis, model.named_signature());
@@ -42,7 +44,7 @@ pub(super) fn many(many: &Many) -> TokenStream {
     }
 }
 
-fn companions(many: &Many) -> TokenStream {
+fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
     let model = &many.model;
     let hidden = many.entries_of().is_none().then(|| {
         let (key, tags) = (key::function(model), tags::function(model));
@@ -54,7 +56,7 @@ fn companions(many: &Many) -> TokenStream {
         let set = set(many);
         quote!(#get #set #invalidate #expire #refresh)
     });
-    companion::stand(model, &quote!(#shown #hidden))
+    companion::stand(model, &quote!(#shown #hidden #one))
 }
 
 /// One call into the runtime that may run the body.
@@ -69,11 +71,31 @@ fn companions(many: &Many) -> TokenStream {
 /// ))
 /// ```
 fn running(many: &Many, verb: &str) -> TokenStream {
-    let Model { krate, companion, name, arguments, .. } = &many.model;
+    let Model { krate, name, arguments, .. } = &many.model;
     let share =
         if many.model.output.is_result { wrapper::share(&many.model) } else { quote!(::core::option::Option::None) };
     let refused = wrapper::refusal(&many.model);
     let (ids, entry) = (&arguments[many.place].name, entry(many));
+    let (compute, is_async) = (compute(many), many.model.is_async());
+    let (verb, wait) =
+        if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
+    let call = quote! {
+        #krate::__private::many::#verb(
+            #krate::__private::many::Function::new(#name, #share) #refused,
+            #ids,
+            #entry,
+            #compute,
+        ) #wait
+    };
+    if many.model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
+}
+
+/// How the body is called for some of the keys.
+///
+/// Output: `|ids| { let db = again(&db); Ok(load_users::original(db, ids)) }`
+pub(super) fn compute(many: &Many) -> TokenStream {
+    let Model { krate, companion, arguments, .. } = &many.model;
+    let ids = &arguments[many.place].name;
     let some = hygiene::as_local(ids);
     let is_async = many.model.is_async();
     let locals: Vec<Ident> = arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
@@ -92,17 +114,7 @@ fn running(many: &Many, verb: &str) -> TokenStream {
         (true, true) => quote!(async move { #original.await }),
         (true, false) => quote!(async move { ::core::result::Result::Ok(#original.await) }),
     };
-    let (verb, wait) =
-        if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
-    let call = quote! {
-        #krate::__private::many::#verb(
-            #krate::__private::many::Function::new(#name, #share) #refused,
-            #ids,
-            #entry,
-            |#some| { #(#copies)* #body },
-        ) #wait
-    };
-    if many.model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
+    quote!(|#some| { #(#copies)* #body })
 }
 
 /// How one key becomes a handle for its entry.

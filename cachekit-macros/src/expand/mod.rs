@@ -16,6 +16,7 @@ mod many;
 
 // What the others ask for.
 mod check;
+mod coalesce;
 mod docs;
 mod key;
 mod renewal;

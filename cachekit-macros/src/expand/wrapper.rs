@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use super::{check, key, renewal, tags};
+use super::{check, coalesce, key, renewal, tags};
 use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::lifetimes;
@@ -55,10 +55,16 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
     let original = quote!(#companion::original(#(#locals),*));
     let is_async = model.is_async();
     let (body, share) = match (model.output.is_result, is_async) {
-        (true, _) => (original, share(model)),
+        (true, true) => {
+            let output = coalesce::body(model, &quote!(#original.await));
+            (output.map_or(original, |output| quote!(async move { #output })), share(model))
+        }
+        (true, false) => (original, share(model)),
         (false, false) => (quote!(::core::result::Result::Ok(#original)), quote!(::core::option::Option::None)),
         (false, true) => {
-            (quote!(async move { ::core::result::Result::Ok(#original.await) }), quote!(::core::option::Option::None))
+            let output = quote!(::core::result::Result::Ok(#original.await));
+            let output = coalesce::body(model, &output).unwrap_or(output);
+            (quote!(async move { #output }), quote!(::core::option::Option::None))
         }
     };
     let (verb, wait) =

@@ -211,7 +211,7 @@ where
     }
 }
 
-fn flipped<T>(polled: Result<Poll<T>, Payload>) -> Poll<Result<T, Payload>> {
+pub(crate) fn flipped<T>(polled: Result<Poll<T>, Payload>) -> Poll<Result<T, Payload>> {
     match polled {
         Ok(polled) => polled.map(Ok),
         Err(payload) => Poll::Ready(Err(payload)),

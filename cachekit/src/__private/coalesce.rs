@@ -1,0 +1,198 @@
+//! Single calls that are gathered into one call of a function of many keys: the data-loader pattern.
+//!
+//! The first who comes waits for the others, and calls the function for all of them, within its own task. Where that is
+//! given up, the others begin anew.
+
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::panic::resume_unwind;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_channel::oneshot::{Sender, channel};
+
+use super::many::ValuesBy;
+use crate::clock::sleep_until;
+use crate::flight::reentrance::{self, Address};
+use crate::info::FnInfo;
+use crate::key::Arguments;
+use crate::key::part::KeyPart;
+use crate::key::writer::KeyWriter;
+use crate::region::many::flipped;
+use crate::region::share::Share;
+
+/// A function that computes for another: what tells that one.
+#[derive(Clone, Copy, Debug)]
+pub struct Coalesced(pub fn());
+
+inventory::collect!(Coalesced);
+
+/// The function that computes for another: noted where one is given, else asked for.
+pub fn word<F: Copy>(place: &OnceLock<F>, one: Option<F>) -> Option<F> {
+    match one {
+        Some(one) => Some(*place.get_or_init(|| one)),
+        None => {
+            install();
+            place.get().copied()
+        }
+    }
+}
+
+/// Tells every function that another one computes for it.
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        for coalesced in inventory::iter::<Coalesced> {
+            (coalesced.0)();
+        }
+    });
+}
+
+/// Calls of a function of one key, until a function of many is called for them.
+#[derive(Debug)]
+pub struct Gather<Id, V, E>(Mutex<Vec<Waiting<Id, V, E>>>);
+
+#[derive(Debug)]
+struct Waiting<Id, V, E> {
+    id: Id,
+    /// The key, which tells whether two are the same.
+    key: Arguments,
+    /// Whose computation it is.
+    flight: Option<Address>,
+    tell: Sender<Came<V, E>>,
+}
+
+/// What a caller is told.
+#[derive(Debug)]
+enum Came<V, E> {
+    Value(Option<V>),
+    /// The error; none where it is somebody else's and cannot be shared.
+    Failed(Option<E>),
+    Panicked(String),
+}
+
+impl<Id, V, E> Gather<Id, V, E> {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting<Id, V, E>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Id, V, E> Default for Gather<Id, V, E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Who waits for others: given up, it lets them begin anew.
+struct Waits<'a, Id, V, E>(Option<&'a Gather<Id, V, E>>);
+
+impl<Id, V, E> Drop for Waits<'_, Id, V, E> {
+    fn drop(&mut self) {
+        let left = self.0.map(|gather| mem::take(&mut *gather.waiting()));
+        drop(left);
+    }
+}
+
+impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
+    /// The value of one key, by a call for all keys that somebody asks for within this time.
+    ///
+    /// # Errors
+    ///
+    /// What the function fails with.
+    pub async fn one<R, F>(
+        &self,
+        id: Id,
+        (info, within): (&'static FnInfo, Duration),
+        share: Option<Share<E>>,
+        mut compute: impl FnMut(Vec<Id>) -> F,
+    ) -> Result<Option<V>, E>
+    where
+        R: ValuesBy<Id, Value = V>,
+        F: Future<Output = Result<R, E>>,
+    {
+        let mut writer = KeyWriter::new();
+        id.write_key(&mut writer);
+        let key = writer.to_bytes();
+        loop {
+            let (tell, told) = channel();
+            let is_first = {
+                let mut waiting = self.waiting();
+                let flight = reentrance::innermost();
+                waiting.push(Waiting { id: id.clone(), key: key.clone(), flight, tell });
+                waiting.len() == 1
+            };
+            if is_first {
+                let mut waits = Waits(Some(self));
+                if let Ok(region) = info.region() {
+                    let clock = region.core().clock();
+                    sleep_until(&*clock, clock.now().saturating_add(within)).await;
+                }
+                waits.0 = None;
+                let all = mem::take(&mut *self.waiting());
+                computed(info.name(), all, share, &mut compute).await;
+            }
+            match told.await {
+                Ok(Came::Value(value)) => return Ok(value),
+                Ok(Came::Failed(Some(error))) => return Err(error),
+                Ok(Came::Panicked(message)) => resume_unwind(Box::new(message)),
+                // This one tries by itself.
+                Ok(Came::Failed(None)) => {
+                    let values = compute(vec![id.clone()]).await?;
+                    return Ok(values.split(info.name(), &[id]).pop().flatten());
+                }
+                // Whoever was to call is gone.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Calls the function for all, each key once, and tells each its own.
+async fn computed<Id: Clone, V: Clone, E, R, F>(
+    name: &str,
+    all: Vec<Waiting<Id, V, E>>,
+    share: Option<Share<E>>,
+    compute: &mut impl FnMut(Vec<Id>) -> F,
+) where
+    R: ValuesBy<Id, Value = V>,
+    F: Future<Output = Result<R, E>>,
+{
+    let (mut ids, mut keys, mut places) = (Vec::new(), std::collections::HashMap::new(), Vec::new());
+    for waiting in &all {
+        places.push(*keys.entry(waiting.key.clone()).or_insert_with(|| {
+            ids.push(waiting.id.clone());
+            ids.len() - 1
+        }));
+    }
+    let flights: Vec<Address> = all.iter().filter_map(|waiting| waiting.flight).collect();
+    let came = {
+        let mut future = pin!(compute(ids.clone()));
+        poll_fn(|context| flipped(reentrance::run_for_all(&flights, || future.as_mut().poll(context)))).await
+    };
+    // Who has gone needs no answer.
+    let tell = |waiting: Waiting<Id, V, E>, came| drop(waiting.tell.send(came));
+    match came {
+        Ok(Ok(values)) => {
+            let values = values.split(name, &ids);
+            all.into_iter().zip(places).for_each(|(one, place)| tell(one, Came::Value(values[place].clone())));
+        }
+        Ok(Err(error)) => {
+            let shared = share.and_then(|share| share.erase(&error));
+            let mut own = Some(error);
+            for waiting in all {
+                tell(waiting, Came::Failed(own.take().or_else(|| share?.restore(shared.as_ref()?))));
+            }
+        }
+        Err(payload) => {
+            let message = reentrance::message(&payload).to_owned();
+            all.into_iter().for_each(|waiting| tell(waiting, Came::Panicked(message.clone())));
+            resume_unwind(payload);
+        }
+    }
+}
