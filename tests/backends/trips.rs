@@ -38,6 +38,10 @@ counts! {
     commit(put: Put<'a>, token: Token) -> bool;
     renew(key: &'a str, lease: Lease) -> bool;
     abandon(key: &'a str, token: Token) -> ();
+    add_many(puts: &'a [Put<'a>]) -> Vec<Content>;
+    acquire_many(leases: &'a [(&'a str, Lease, Claim<'a>)]) -> Vec<Acquired>;
+    commit_many(puts: &'a [(Put<'a>, Token)]) -> Vec<bool>;
+    abandon_many(leases: &'a [(&'a str, Token)]) -> ();
     ping() -> ();
 }
 
