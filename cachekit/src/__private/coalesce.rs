@@ -30,13 +30,11 @@ inventory::collect!(Coalesced);
 
 /// The function that computes for another: noted where one is given, else asked for.
 pub fn word<F: Copy>(place: &OnceLock<F>, one: Option<F>) -> Option<F> {
-    match one {
-        Some(one) => Some(*place.get_or_init(|| one)),
-        None => {
-            install();
-            place.get().copied()
-        }
+    if let Some(one) = one {
+        return Some(*place.get_or_init(|| one));
     }
+    install();
+    place.get().copied()
 }
 
 /// Tells every function that another one computes for it.
@@ -191,7 +189,9 @@ async fn computed<Id: Clone, V: Clone, E, R, F>(
         }
         Err(payload) => {
             let message = reentrance::message(&payload).to_owned();
-            all.into_iter().for_each(|waiting| tell(waiting, Came::Panicked(message.clone())));
+            for waiting in all {
+                tell(waiting, Came::Panicked(message.clone()));
+            }
             resume_unwind(payload);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::sync::{block_on, lock};
+use super::sync::lock;
 use super::{ASIDE, Flight, FlightKey, Flights, Lead, Limits, Outcome, Phase};
 use crate::clock::{Clock, NEVER, Nanos, nanos};
 
@@ -47,11 +47,6 @@ pub(crate) enum Ended {
 impl Follower {
     pub(super) fn new(flights: &Arc<Flights>, key: &FlightKey, flight: Arc<Flight>, asked: u64) -> Self {
         Self { flights: Arc::clone(flights), key: key.clone(), flight, asked, counted: true }
-    }
-
-    /// Parks the thread until the flight ends.
-    pub(crate) fn wait(self, patience: &Patience) -> Ended {
-        block_on(self.wait_async(patience))
     }
 
     /// Waits for the flight to end.

@@ -12,11 +12,12 @@ use super::call::Call;
 use super::settle::{Settled, Why};
 use super::share::Share;
 use super::stats::Event;
-use super::step::{Step, fresh_or};
+use super::step::{Renewable, Renewing, Step, fresh_or};
 use super::through::Claimed;
 use super::work::Work;
+use crate::error::Error;
 use crate::fetched::{Served, Source};
-use crate::flight::{Ended, Lead, Outcome, Shared};
+use crate::flight::{Ended, Lead, Outcome, Shared, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::remote::{Caller, Remote};
 use crate::tags::TagNames;
@@ -31,52 +32,55 @@ enum Waited<V, E> {
     Again,
 }
 
+/// What a caller asks for, and how it may be answered.
+pub(super) struct Request<E> {
+    share: Option<Share<E>>,
+    /// Makes one of the function's errors out of one of the backend's.
+    refusal: Option<fn(Error) -> E>,
+    /// Whether somebody can renew the value in the background.
+    in_background: bool,
+    /// The region's backend, and the names of the value's tags.
+    remote: Option<(Arc<Remote>, TagNames)>,
+}
+
+/// What a caller has to do itself, since it takes the function.
+pub(super) enum Next<V, E> {
+    /// Nothing.
+    Done(Result<Served<V>, E>),
+    /// Compute, for itself only.
+    Alone,
+    Compute(Computation<V>),
+    /// Have somebody renew this value, and serve it.
+    Renew(Renewable<V>),
+}
+
+/// The right to compute, and what it was given for.
+pub(super) struct Computation<V> {
+    pub(super) lead: Lead,
+    pub(super) why: Why,
+    pub(super) backing: Option<Backing<V>>,
+}
+
+/// For threads and tasks there is one way; what is generic over the function, and so compiled for each, is only what
+/// calls it.
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Serves the entry or computes it.
     pub(crate) fn run<E, A, B, D>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<Served<V>, E>
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        let remote = self.remote().map(|remote| (remote, self.names(&work)));
-        let mut in_background = work.is_renewable(self);
+        let mut request = self.request(share, &work);
         loop {
-            let step = match &remote {
-                None => self.step(in_background),
-                Some((remote, names)) => self.step_blocking(remote, names, in_background, work.refusal.is_some()),
-            };
-            let Some(step) = self.renewed(step, share, &work) else {
-                // Nobody else will: this caller does.
-                in_background = false;
-                continue;
-            };
-            let (waited, why, backing) = match step {
-                Step::Serve(served) => return Ok(served),
-                Step::Refuse(error) => match work.refusal {
-                    Some(refusal) => return Err(refusal(error)),
-                    None => (Waited::Alone, Why::Missing, None),
-                },
-                Step::Bypass | Step::Renew(..) => (Waited::Alone, Why::Missing, None),
-                Step::Fail(error) => (failed(&error, share), Why::Missing, None),
-                Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
-                Step::Wait(follower, patience, backing) => {
-                    (self.waited(follower.wait(&patience), share, backing.as_ref()), Why::Missing, backing)
+            match self.next_blocking(&mut request) {
+                Next::Done(result) => return result,
+                Next::Alone => return work.run().map(Served::computed),
+                Next::Compute(computation) => return unwound(self.compute(computation, share, work)),
+                Next::Renew(renewable) => {
+                    if let Some(served) = self.renew(renewable, &mut request, |renewing| work.renew(renewing, share)) {
+                        return Ok(served);
+                    }
                 }
-            };
-            let (lead, backing) = match waited {
-                Waited::Result(result) => return result,
-                Waited::Alone => return work.run().map(Served::computed),
-                Waited::Again => continue,
-                Waited::Compute(lead) => match (backing, &remote) {
-                    (None, _) | (_, None) => (lead, None),
-                    (Some(backing), Some((_, names))) => match self.claim_blocking(lead, why, backing, names) {
-                        Claimed::Compute(lead, backing) => (lead, Some(backing)),
-                        Claimed::Serve(served) => return Ok(served),
-                        Claimed::Alone => return work.run().map(Served::computed),
-                        Claimed::Again => continue,
-                    },
-                },
-            };
-            return unwound(self.compute(lead, why, share, work, backing));
+            }
         }
     }
 
@@ -91,80 +95,21 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let remote = self.remote().map(|remote| (remote, self.names(&work)));
-        let in_background = work.is_renewable(self);
-        let first = match &remote {
-            None => None,
-            Some((remote, names)) => {
-                let tells = work.refusal.is_some();
-                match self.step_through(remote, caller, names, in_background, tells).await {
-                    Step::Serve(served) => return Ok(served),
-                    step => Some(step),
+        let mut request = self.request(share, &work);
+        loop {
+            match self.next(caller, &mut request).await {
+                Next::Done(result) => return result,
+                // Boxed, so that the future of a hit is small.
+                Next::Alone => return Box::pin(work.run()).await.map(Served::computed),
+                Next::Compute(computation) => {
+                    return unwound(Box::pin(self.compute_async(caller, computation, share, work)).await);
+                }
+                Next::Renew(renewable) => {
+                    if let Some(served) = self.renew(renewable, &mut request, |renewing| work.renew(renewing, share)) {
+                        return Ok(served);
+                    }
                 }
             }
-        };
-        // Boxed, so that the future of a hit is small.
-        Box::pin(self.go_on_async(caller, first, remote, in_background, share, work)).await
-    }
-
-    /// What comes after a first step that has served nothing.
-    async fn go_on_async<E, A, B, F, D>(
-        &self,
-        caller: Caller<'_>,
-        mut first: Option<Step<V>>,
-        remote: Option<(Arc<Remote>, TagNames)>,
-        mut in_background: bool,
-        share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Result<Served<V>, E>
-    where
-        B: FnOnce(A) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        loop {
-            let step = match (first.take(), &remote) {
-                (Some(step), _) => step,
-                (None, None) => self.step(in_background),
-                (None, Some((remote, names))) => {
-                    let tells = work.refusal.is_some();
-                    Box::pin(self.step_through(remote, caller, names, in_background, tells)).await
-                }
-            };
-            let Some(step) = self.renewed(step, share, &work) else {
-                in_background = false;
-                continue;
-            };
-            let (waited, why, backing) = match step {
-                Step::Serve(served) => return Ok(served),
-                Step::Refuse(error) => match work.refusal {
-                    Some(refusal) => return Err(refusal(error)),
-                    None => (Waited::Alone, Why::Missing, None),
-                },
-                Step::Bypass | Step::Renew(..) => (Waited::Alone, Why::Missing, None),
-                Step::Fail(error) => (failed(&error, share), Why::Missing, None),
-                Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
-                Step::Wait(follower, patience, backing) => {
-                    let ended = follower.wait_async(&patience).await;
-                    (self.waited(ended, share, backing.as_ref()), Why::Missing, backing)
-                }
-            };
-            let (lead, backing) = match waited {
-                Waited::Result(result) => return result,
-                Waited::Alone => return work.run().await.map(Served::computed),
-                Waited::Again => continue,
-                Waited::Compute(lead) => match (backing, &remote) {
-                    (None, _) | (_, None) => (lead, None),
-                    (Some(backing), Some((_, names))) => {
-                        match Box::pin(self.claim(caller, lead, why, backing, names)).await {
-                            Claimed::Compute(lead, backing) => (lead, Some(backing)),
-                            Claimed::Serve(served) => return Ok(served),
-                            Claimed::Alone => return work.run().await.map(Served::computed),
-                            Claimed::Again => continue,
-                        }
-                    }
-                },
-            };
-            return unwound(self.compute_async(caller, lead, why, share, work, backing).await);
         }
     }
 
@@ -173,15 +118,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        let begun = match self.remote() {
-            None => self.begin(None).map(|lead| (lead, None)),
-            Some(remote) => self.begin_blocking(&remote, &self.names(&work)),
-        };
-        match begun {
+        match self.begin_blocking(&self.request(share, &work)) {
             None => work.run(),
-            Some((lead, backing)) => {
-                unwound(self.compute(lead, Why::Refresh, share, work, backing)).map(|served| served.value)
-            }
+            Some(computation) => unwound(self.compute(computation, share, work)).map(|served| served.value),
         }
     }
 
@@ -196,35 +135,111 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let begun = match self.remote() {
-            None => self.begin(None).map(|lead| (lead, None)),
-            Some(remote) => {
-                let names = self.names(&work);
-                Box::pin(self.begin_through(&remote, caller, &names)).await
-            }
-        };
-        match begun {
+        let request = self.request(share, &work);
+        match Box::pin(self.begins_anew(caller, &request)).await {
             None => work.run().await,
-            Some((lead, backing)) => {
-                let settled = self.compute_async(caller, lead, Why::Refresh, share, work, backing).await;
-                unwound(settled).map(|served| served.value)
+            Some(computation) => {
+                unwound(self.compute_async(caller, computation, share, work).await).map(|served| served.value)
             }
         }
     }
 
-    /// Hands a renewal to the background; `None` where nobody took it.
-    fn renewed<E, A, B, D>(
-        &self,
-        step: Step<V>,
-        share: Option<Share<E>>,
-        work: &Work<V, E, A, B, D>,
-    ) -> Option<Step<V>> {
-        match step {
-            Step::Renew(lead, found, is_fresh, backing) => {
-                self.renew(lead, found, is_fresh, backing, share, work).map(Step::Serve)
+    fn request<E, A, B, D>(&self, share: Option<Share<E>>, work: &Work<V, E, A, B, D>) -> Request<E> {
+        let in_background = work.is_renewable(self);
+        let remote = self.remote().map(|remote| (remote, self.names(work)));
+        Request { share, refusal: work.refusal, in_background, remote }
+    }
+
+    #[inline(never)]
+    fn next_blocking<E>(&self, request: &mut Request<E>) -> Next<V, E> {
+        block_on(self.next(Caller::Thread, request))
+    }
+
+    /// What the caller has to do, when there is something.
+    async fn next<E>(&self, caller: Caller<'_>, request: &mut Request<E>) -> Next<V, E> {
+        loop {
+            let step = match &request.remote {
+                None => self.step(request.in_background),
+                Some((remote, names)) => {
+                    let tells = request.refusal.is_some();
+                    self.step_through(remote, caller, names, request.in_background, tells).await
+                }
+            };
+            // Boxed, so that the future of a hit is small.
+            let next = match step {
+                Step::Serve(served) => Some(Next::Done(Ok(served))),
+                Step::Renew(renewable) => Some(Next::Renew(renewable)),
+                step => Box::pin(self.after(step, caller, request)).await,
+            };
+            if let Some(next) = next {
+                return next;
             }
-            step => Some(step),
         }
+    }
+
+    /// What comes after a step that has served nothing; `None` where the caller looks again.
+    async fn after<E>(&self, step: Step<V>, caller: Caller<'_>, request: &Request<E>) -> Option<Next<V, E>> {
+        let (waited, why, backing) = match step {
+            Step::Serve(served) => return Some(Next::Done(Ok(served))),
+            Step::Renew(renewable) => return Some(Next::Renew(renewable)),
+            Step::Refuse(error) => match request.refusal {
+                Some(refusal) => return Some(Next::Done(Err(refusal(error)))),
+                None => (Waited::Alone, Why::Missing, None),
+            },
+            Step::Bypass => (Waited::Alone, Why::Missing, None),
+            Step::Fail(error) => (failed(&error, request.share), Why::Missing, None),
+            Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
+            Step::Wait(follower, patience, backing) => {
+                let ended = follower.wait_async(&patience).await;
+                (self.waited(ended, request.share, backing.as_ref()), Why::Missing, backing)
+            }
+        };
+        let lead = match waited {
+            Waited::Result(result) => return Some(Next::Done(result)),
+            Waited::Alone => return Some(Next::Alone),
+            Waited::Again => return None,
+            Waited::Compute(lead) => lead,
+        };
+        let (Some(backing), Some((_, names))) = (backing, &request.remote) else {
+            return Some(Next::Compute(Computation { lead, why, backing: None }));
+        };
+        match self.claim(caller, lead, why, backing, names).await {
+            Claimed::Compute(lead, backing) => Some(Next::Compute(Computation { lead, why, backing: Some(backing) })),
+            Claimed::Serve(served) => Some(Next::Done(Ok(served))),
+            Claimed::Alone => Some(Next::Alone),
+            Claimed::Again => None,
+        }
+    }
+
+    #[inline(never)]
+    fn begin_blocking<E>(&self, request: &Request<E>) -> Option<Computation<V>> {
+        block_on(self.begins_anew(Caller::Thread, request))
+    }
+
+    /// The right to compute, whatever is stored or runs; `None` where nothing is to be stored.
+    async fn begins_anew<E>(&self, caller: Caller<'_>, request: &Request<E>) -> Option<Computation<V>> {
+        let (lead, backing) = match &request.remote {
+            None => (self.begin(None)?, None),
+            Some((remote, names)) => self.begin_through(remote, caller, names).await?,
+        };
+        Some(Computation { lead, why: Why::Refresh, backing })
+    }
+
+    /// Has the value renewed in the background by `start`, which says whether somebody does; `None` where nobody does,
+    /// and the caller is to.
+    fn renew<E>(
+        &self,
+        renewable: Renewable<V>,
+        request: &mut Request<E>,
+        start: impl FnOnce(Renewing<V>) -> bool,
+    ) -> Option<Served<V>> {
+        let (renewing, found, is_fresh) = self.renewing(renewable);
+        // A copy of the arguments that panics is a renewal that fails: this caller has a value.
+        let started = reentrance::caught(|| start(renewing));
+        let served = self.renews(started, found, is_fresh);
+        // Nobody else will: this caller does.
+        request.in_background &= served.is_some();
+        served
     }
 
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>, backing: Option<&Backing<V>>) -> Waited<V, E> {

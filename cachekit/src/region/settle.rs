@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::backing::Backing;
 use super::call::Call;
 use super::failures::Remembered;
+use super::read_through::Computation;
 use super::share::Share;
 use super::stats::Event;
 use super::step::fresh_or;
@@ -18,7 +19,7 @@ use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, Shared, block_on, reentrance};
 use crate::near::Made;
 use crate::remote::Caller;
-use crate::tags::Tagged;
+use crate::tags::{TagNames, Tagged};
 
 /// Why a value is computed, which decides what becomes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,55 +59,73 @@ type Judged<V, E> = Result<(Result<V, E>, Option<Made>), reentrance::Payload>;
 pub(super) type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload>;
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
+    /// Computes, and serves what came of it.
     pub(super) fn compute<E, A, B, D>(
         &self,
-        lead: Lead,
-        why: Why,
+        computation: Computation<V>,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
-        backing: Option<Backing<V>>,
     ) -> Settled<V, E>
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        let begun = self.core.now();
-        let mut tags = Tagged::none();
-        let result = reentrance::run(lead.flight(), || {
-            tags = self.tag(&lead, &work);
+        let mut ending = self.beginning(computation.why, share);
+        let result = reentrance::run(computation.lead.flight(), || {
+            ending.tags = self.tag(&computation.lead, &self.names(&work));
             work.run()
         });
-        let ending = Ending { why, share, begun, tags };
-        match backing {
-            None => self.settle(lead, ending, result),
-            Some(backing) => self.settle_blocking(lead, ending, result, backing),
-        }
+        self.settled_blocking(computation, ending, result)
     }
 
+    /// As [`compute`](Self::compute), for tasks.
     pub(super) async fn compute_async<E, A, B, F, D>(
         &self,
         caller: Caller<'_>,
-        lead: Lead,
-        why: Why,
+        computation: Computation<V>,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
-        backing: Option<Backing<V>>,
     ) -> Settled<V, E>
     where
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let begun = self.core.now();
-        let mut tags = Tagged::none();
-        let result = reentrance::drive(lead.flight(), || {
-            tags = self.tag(&lead, &work);
+        let mut ending = self.beginning(computation.why, share);
+        let result = reentrance::drive(computation.lead.flight(), || {
+            ending.tags = self.tag(&computation.lead, &self.names(&work));
             work.run()
         })
         .await;
-        let ending = Ending { why, share, begun, tags };
+        self.settled(caller, computation, ending, result).await
+    }
+
+    fn beginning<E>(&self, why: Why, share: Option<Share<E>>) -> Ending<E> {
+        Ending { why, share, begun: self.core.now(), tags: Tagged::none() }
+    }
+
+    #[inline(never)]
+    fn settled_blocking<E>(
+        &self,
+        Computation { lead, backing, .. }: Computation<V>,
+        ending: Ending<E>,
+        came: Came<V, E>,
+    ) -> Settled<V, E> {
         match backing {
-            None => self.settle(lead, ending, result),
+            None => self.settle(lead, ending, came),
+            Some(backing) => self.settle_blocking(lead, ending, came, backing),
+        }
+    }
+
+    async fn settled<E>(
+        &self,
+        caller: Caller<'_>,
+        Computation { lead, backing, .. }: Computation<V>,
+        ending: Ending<E>,
+        came: Came<V, E>,
+    ) -> Settled<V, E> {
+        match backing {
+            None => self.settle(lead, ending, came),
             // Boxed, so that the future of a hit is small.
-            Some(backing) => Box::pin(self.settle_through(caller, lead, ending, result, backing)).await,
+            Some(backing) => Box::pin(self.settle_through(caller, lead, ending, came, backing)).await,
         }
     }
 
@@ -117,10 +136,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Notes the tags of the value before it is computed.
-    fn tag<E, A, B, D>(&self, lead: &Lead, work: &Work<V, E, A, B, D>) -> Tagged {
-        let mut names = self.tags.clone();
-        work.tag(&mut names);
-        lead.tag(|| self.core.tags.read(&names))
+    fn tag(&self, lead: &Lead, names: &TagNames) -> Tagged {
+        lead.tag(|| self.core.tags.read(names))
     }
 
     /// Stores what was computed, or finds what covers a failure, and tells those who wait.

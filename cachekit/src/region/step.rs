@@ -9,9 +9,7 @@ use super::backing::{Backing, Reading};
 use super::call::Call;
 use super::failures::{StandIn, Wants};
 use super::settle::Why;
-use super::share::Share;
 use super::stats::Event;
-use super::work::Work;
 use crate::clock::nanos;
 use crate::error::Error;
 use crate::events;
@@ -28,13 +26,28 @@ pub(super) enum Step<V> {
     /// The function has failed a short while ago.
     Fail(Shared),
     Compute(Lead, Why, Option<Backing<V>>),
-    /// Serve, fresh or not, and have somebody else compute.
-    Renew(Lead, Found<V>, bool, Option<Backing<V>>),
+    /// Serve, and have somebody else compute.
+    Renew(Renewable<V>),
     Wait(Follower, Patience, Option<Backing<V>>),
     /// The region is switched off.
     Bypass,
     /// The backend failed, and the caller wants to know.
     Refuse(Error),
+}
+
+/// A value that somebody is to renew while it is served.
+pub(super) struct Renewable<V> {
+    lead: Lead,
+    found: Found<V>,
+    is_fresh: bool,
+    backing: Option<Backing<V>>,
+}
+
+/// A renewal on its way to the background.
+pub(super) struct Renewing<V> {
+    pub(super) call: Call<V>,
+    pub(super) lead: Lead,
+    pub(super) backing: Option<Backing<V>>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
@@ -101,7 +114,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             Turn::Lead(lead) => {
                 let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
                 if let Some(found) = found.filter(|_| renews) {
-                    return Some(Step::Renew(lead, found, is_fresh, backing));
+                    return Some(Step::Renew(Renewable { lead, found, is_fresh, backing }));
                 }
                 // With a backend it is counted when it is known whether this caller computes.
                 if backing.is_none() {
@@ -147,25 +160,25 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         found.served(source)
     }
 
-    /// Has the value renewed in the background, and serves the one that there is; `None` where nobody renews it and it
-    /// would be served for ever.
-    pub(super) fn renew<E, A, B, D>(
-        &self,
-        mut lead: Lead,
-        found: Found<V>,
-        is_fresh: bool,
-        backing: Option<Backing<V>>,
-        share: Option<Share<E>>,
-        work: &Work<V, E, A, B, D>,
-    ) -> Option<Served<V>> {
+    /// The renewal, and the value that is served meanwhile with its source.
+    pub(super) fn renewing(&self, renewable: Renewable<V>) -> (Renewing<V>, (Found<V>, Source), bool) {
+        let Renewable { mut lead, found, is_fresh, backing } = renewable;
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
+        let fresh = if is_read { Source::Backend } else { Source::Fresh };
         lead.queue();
         // What this one call asks for is no reason to store less, or something else, for everyone.
         let call = Self { options: CallOptions::default(), ..self.clone() };
-        // A copy of the arguments that panics is a renewal that fails: this caller has a value.
-        let started = reentrance::caught(|| work.renew(call, lead, share, backing));
+        (Renewing { call, lead, backing }, (found, if is_fresh { fresh } else { Source::Stale }), is_fresh)
+    }
+
+    /// Serves the value that somebody was asked to renew; `None` where nobody does and it would be served for ever.
+    pub(super) fn renews(
+        &self,
+        started: Result<bool, reentrance::Payload>,
+        (found, source): (Found<V>, Source),
+        is_fresh: bool,
+    ) -> Option<Served<V>> {
         let is_started = started.as_ref().is_ok_and(|is_started| *is_started);
-        let fresh = if is_read { Source::Backend } else { Source::Fresh };
         self.core.counters.count(if is_started { Event::Renewal } else { Event::RenewalSkipped });
         events::renewing(self.subject(&|| self.key()), is_started);
         if started.is_err() {
@@ -176,7 +189,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             // Expired or invalidated within its ttl, or without one: no span ends that by itself.
             return None;
         }
-        Some(self.served(found, if is_fresh { fresh } else { Source::Stale }))
+        Some(self.served(found, source))
     }
 
     fn elect(

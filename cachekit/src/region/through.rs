@@ -404,27 +404,11 @@ impl Drop for Unsure<'_> {
     }
 }
 
-/// For threads. Each is a frame of its own: what a task would hold is on the stack only while it is needed, so functions
+/// For threads. It is a frame of its own: what a task would hold is on the stack only while it is needed, so functions
 /// that call one another nest as deeply with a backend in the program as without.
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     #[inline(never)]
-    pub(super) fn step_blocking(
-        &self,
-        remote: &Arc<Remote>,
-        names: &TagNames,
-        in_background: bool,
-        tells: bool,
-    ) -> Step<V> {
-        block_on(self.step_through(remote, Caller::Thread, names, in_background, tells))
-    }
-
-    #[inline(never)]
     pub(super) fn claim_blocking(&self, lead: Lead, why: Why, backing: Backing<V>, names: &TagNames) -> Claimed<V> {
         block_on(self.claim(Caller::Thread, lead, why, backing, names))
-    }
-
-    #[inline(never)]
-    pub(super) fn begin_blocking(&self, remote: &Arc<Remote>, names: &TagNames) -> Option<(Lead, Option<Backing<V>>)> {
-        block_on(self.begin_through(remote, Caller::Thread, names))
     }
 }

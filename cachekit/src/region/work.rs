@@ -3,15 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::backing::Backing;
 use super::call::Call;
+use super::read_through::Computation;
 use super::runner::has_current;
 use super::settle::Why;
 use super::share::Share;
+use super::step::Renewing;
 use super::through::Claimed;
 use crate::companion::Value;
 use crate::error::Error;
-use crate::flight::Lead;
 use crate::remote::Caller;
 use crate::tags::TagNames;
 
@@ -42,7 +42,7 @@ pub(super) struct Renewal<V, E, A, D> {
     is_async: bool,
 }
 
-type Start<V, E, D> = fn(Call<V>, Lead, Option<Share<E>>, Option<Backing<V>>, D) -> bool;
+type Start<V, E, D> = fn(Renewing<V>, Option<Share<E>>, D) -> bool;
 
 impl<V, E, A, B, D> Work<V, E, A, B, D> {
     /// The body, and the arguments to run it on.
@@ -89,16 +89,10 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     }
 
     /// Renews the value in the background; false where there is no room for that.
-    pub(super) fn renew(
-        &self,
-        mut call: Call<V>,
-        lead: Lead,
-        share: Option<Share<E>>,
-        backing: Option<Backing<V>>,
-    ) -> bool {
+    pub(super) fn renew(&self, mut renewing: Renewing<V>, share: Option<Share<E>>) -> bool {
         let Some(renewal) = &self.renewal else { return false };
-        self.tag(&mut call.tags);
-        (renewal.start)(call, lead, share, backing, (renewal.own)(&self.args))
+        self.tag(&mut renewing.call.tags);
+        (renewal.start)(renewing, share, (renewal.own)(&self.args))
     }
 }
 
@@ -123,10 +117,8 @@ impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, OwnedTask<V, E>> {
 }
 
 fn start<V: Value, E: Send + 'static>(
-    call: Call<V>,
-    mut lead: Lead,
+    Renewing { call, mut lead, backing }: Renewing<V>,
     share: Option<Share<E>>,
-    backing: Option<Backing<V>>,
     compute: Owned<V, E>,
 ) -> bool {
     let runner = call.core.runner();
@@ -144,17 +136,16 @@ fn start<V: Value, E: Send + 'static>(
             },
         };
         if let Some((lead, backing)) = begun {
+            let computation = Computation { lead, why: Why::Background, backing };
             // What goes wrong is counted and told there; nobody waits for the result.
-            drop(call.compute(lead, Why::Background, share, work, backing));
+            drop(call.compute(computation, share, work));
         }
     }))
 }
 
 fn start_async<V: Value, E: Send + 'static>(
-    call: Call<V>,
-    mut lead: Lead,
+    Renewing { call, mut lead, backing }: Renewing<V>,
     share: Option<Share<E>>,
-    backing: Option<Backing<V>>,
     task: OwnedTask<V, E>,
 ) -> bool {
     let runner = call.core.runner();
@@ -171,7 +162,8 @@ fn start_async<V: Value, E: Send + 'static>(
             },
         };
         if let Some((lead, backing)) = begun {
-            drop(call.compute_async(Caller::Task, lead, Why::Background, share, work, backing).await);
+            let computation = Computation { lead, why: Why::Background, backing };
+            drop(call.compute_async(Caller::Task, computation, share, work).await);
         }
     }))
 }
