@@ -6,6 +6,7 @@ use std::time::Duration;
 use cachekit::{Region, cache_on_arguments, regions};
 
 regions! {
+    static BACKED = Region::builder("backed").backend(cachekit_backends::memory::Memory::new());
     static FINE = Region::builder("fine");
     static ONE_OF_TWO = Region::builder("declared twice");
     static OTHER_OF_TWO = Region::builder("declared twice");
@@ -54,6 +55,48 @@ fn at_home(id: u64) -> u64 {
     id
 }
 
+#[cache_on_arguments(region = BACKED)]
+fn generic<T: Clone + Send + Sync + 'static>(id: u64) -> Vec<T> {
+    Vec::with_capacity(usize::try_from(id).unwrap_or_default())
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = BACKED, in_memory)]
+fn generic_in_memory<T: Clone + Send + Sync + 'static>(id: u64) -> Option<T> {
+    (id > 0).then(|| unreachable!())
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = BACKED, key("a name of its own", id))]
+fn generic_with_a_key<T>(id: u64, _: &T) -> u64 {
+    id
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = BACKED, skip(_log))]
+fn generic_of_no_matter<T>(id: u64, _log: &T) -> u64 {
+    id
+}
+
+struct Repo;
+
+trait Find {
+    fn find(&self, id: u64) -> u64;
+    fn find_owned(&self, id: u64) -> u64;
+}
+
+impl Find for Repo {
+    #[cache_on_arguments(region = BACKED, companion = none)]
+    fn find(&self, id: u64) -> u64 {
+        id
+    }
+
+    #[cache_on_arguments(region = BACKED, companion = none, owner = Repo)]
+    fn find_owned(&self, id: u64) -> u64 {
+        id
+    }
+}
+
 fn one_body() -> u64 {
     #[cache_on_arguments(region = "fine")]
     fn twin(id: u64) -> u64 {
@@ -72,15 +115,19 @@ fn another_body() -> u64 {
 
 #[test]
 fn check_lists_everything_that_is_wrong_in_one_error() {
+    let _: (Vec<u8>, Vec<u16>) = (generic(1), generic(1));
+    assert_eq!(Repo.find(1) + Repo.find_owned(1), 2);
     let error = cachekit::check().unwrap_err();
     assert!(error.is_check());
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().skip(1).collect();
-    assert_eq!(lines.len(), 14, "{text}");
+    assert_eq!(lines.len(), 16, "{text}");
     let line = |parts: &[&str]| {
         let found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
         assert_eq!(found, 1, "{parts:?} in:\n{text}");
     };
+    line(&["check.rs:", "check::generic`", "stay in this process", "`key(…)`", "`in_memory`"]);
+    line(&["check.rs:", "check::find`", "stay in this process", "`owner = Type`"]);
     line(&["check.rs:", "check::homeless`", "`nowhere`", "`fine`"]);
     line(&["check.rs:", "check::homeless_too`", "`no where either`"]);
     line(&["`declared twice`", "`ONE_OF_TWO` at ", "`OTHER_OF_TWO` at ", "check.rs:"]);

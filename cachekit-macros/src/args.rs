@@ -13,6 +13,7 @@ use syn::{Expr, ExprLit, Ident, Lit, Path, Token, parenthesized};
 use crate::ahead::{self, Ahead};
 use crate::duration::{self, Ttl};
 use crate::errors::Errors;
+use crate::owner::{self, Owner};
 use crate::tag::{self, Tag};
 
 /// An option as written: its keyword, to point at, and its value.
@@ -56,8 +57,11 @@ pub(crate) struct Args {
     pub(crate) in_memory: Given<()>,
     pub(crate) entries_of: Given<Expr>,
     pub(crate) coalesce: Given<Ttl>,
+    pub(crate) owner: Given<Owner>,
     pub(crate) companion: Given<Companion>,
     pub(crate) krate: Given<Path>,
+    /// A type was given, perhaps one that cannot be read.
+    pub(crate) owner_is_mentioned: bool,
     /// A region was given, or misspelt: its absence is no second mistake.
     pub(crate) region_is_mentioned: bool,
 }
@@ -86,6 +90,7 @@ const KNOWN: &[&str] = &[
     "in_memory",
     "entries_of",
     "coalesce",
+    "owner",
     "companion",
     "crate",
 ];
@@ -93,9 +98,6 @@ const KNOWN: &[&str] = &[
 /// Settings that a function cannot have.
 const OF_THE_REGION: &[&str] =
     &["retry_after", "capacity", "clock", "runner", "max_disowned", "key_prefix", "key_mangler"];
-
-/// Options of the manual that a later version brings.
-const LATER: &[&str] = &["owner"];
 
 impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -105,6 +107,36 @@ impl Args {
             errors.push(error);
         }
         args
+    }
+
+    /// What the user wrote as expressions that are evaluated apart from any call.
+    pub(crate) fn expressions(&self) -> Vec<&Expr> {
+        let spans = [
+            &self.ttl,
+            &self.stale_while_revalidate,
+            &self.stale_if_error,
+            &self.error_ttl,
+            &self.wait_timeout,
+            &self.deadline,
+        ];
+        let spans = spans.into_iter().flatten().filter_map(|(_, span)| match span {
+            Ttl::Expr(expression) => Some(expression),
+            Ttl::Fixed(_) => None,
+        });
+        let ahead = self.refresh_ahead.iter().filter_map(|(_, ahead)| match ahead {
+            Ahead::Expr(expression) => Some(expression),
+            Ahead::XFetch => None,
+        });
+        let others = [
+            &self.ttl_of,
+            &self.jitter,
+            &self.namespace,
+            &self.version,
+            &self.key_generator,
+            &self.should_cache,
+            &self.share_error,
+        ];
+        spans.chain(ahead).chain(others.into_iter().flatten().map(|(_, expression)| expression)).collect()
     }
 
     fn options(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
@@ -148,8 +180,10 @@ impl Args {
             "deadline" => set(&mut self.deadline, &keyword, span(&keyword, input)?, errors),
             "namespace" => set(&mut self.namespace, &keyword, text(assigned(&keyword, input)?)?, errors),
             "version" => set(&mut self.version, &keyword, number(assigned(&keyword, input)?)?, errors),
-            "skip" => set(&mut self.skip, &keyword, listed(&keyword, input, "skip(db, log)")?, errors),
-            "key" => set(&mut self.key, &keyword, listed(&keyword, input, "key(org.id, page)")?, errors),
+            "skip" => {
+                set(&mut self.skip, &keyword, listed(&keyword, input, "skip(db, log)", Ident::parse_any)?, errors);
+            }
+            "key" => set(&mut self.key, &keyword, listed(&keyword, input, "key(org.id, page)", Expr::parse)?, errors),
             "key_generator" => set(&mut self.key_generator, &keyword, assigned(&keyword, input)?, errors),
             "should_cache" => set(&mut self.should_cache, &keyword, assigned(&keyword, input)?, errors),
             "share_error" => set(&mut self.share_error, &keyword, assigned(&keyword, input)?, errors),
@@ -158,6 +192,10 @@ impl Args {
             "in_memory" => set(&mut self.in_memory, &keyword, alone(&keyword, input)?, errors),
             "entries_of" => set(&mut self.entries_of, &keyword, function(assigned(&keyword, input)?)?, errors),
             "coalesce" => set(&mut self.coalesce, &keyword, span(&keyword, input)?, errors),
+            "owner" => {
+                self.owner_is_mentioned = true;
+                set(&mut self.owner, &keyword, owner(&keyword, input)?, errors);
+            }
             "companion" => set(&mut self.companion, &keyword, companion(&keyword, input)?, errors),
             "crate" => set(&mut self.krate, &keyword, path(&keyword, input)?, errors),
             other => {
@@ -180,9 +218,6 @@ fn set<T>(slot: &mut Given<T>, keyword: &Ident, value: T, errors: &mut Errors) {
 }
 
 fn unknown(option: &str) -> String {
-    if LATER.contains(&option) {
-        return format!("`{option}` is not supported yet");
-    }
     if OF_THE_REGION.contains(&option) {
         return format!("`{option}` is a setting of the region: write it where `regions!` declares that");
     }
@@ -216,14 +251,19 @@ fn equals(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     Err(syn::Error::new(keyword.span(), format_args!("`{keyword}` needs a value: write `{keyword} = …`")))
 }
 
-fn listed<T: Parse>(keyword: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Punctuated<T, Token![,]>> {
+fn listed<T>(
+    keyword: &Ident,
+    input: ParseStream<'_>,
+    example: &str,
+    item: fn(ParseStream<'_>) -> syn::Result<T>,
+) -> syn::Result<Punctuated<T, Token![,]>> {
     if !input.peek(syn::token::Paren) {
         let message = format!("`{keyword}` takes a list in parentheses: write for example `{example}`");
         return Err(syn::Error::new(keyword.span(), message));
     }
     let content;
     parenthesized!(content in input);
-    content.parse_terminated(T::parse, Token![,])
+    content.parse_terminated(item, Token![,])
 }
 
 fn alone(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
@@ -299,6 +339,20 @@ fn companion(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Companion> 
         syn::Error::new(error.span(), "expected a name for the companion type, or `companion = none`")
     })?;
     Ok(if name == "none" { Companion::None } else { Companion::Named(name) })
+}
+
+fn owner(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Owner> {
+    equals(keyword, input)?;
+    let owner: Owner = input.parse().map_err(|error| {
+        syn::Error::new(error.span(), "expected the type whose method this is: write `owner = UserRepo`")
+    })?;
+    match owner::arguments(&owner.ty) {
+        Some(argument) if !owner.is_handed => Err(syn::Error::new_spanned(
+            argument,
+            "of a type with parameters the attribute needs to see the whole `impl`: remove `owner`, and write `#[cachekit::methods]` above the `impl`",
+        )),
+        _ => Ok(owner),
+    }
 }
 
 fn path(keyword: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {

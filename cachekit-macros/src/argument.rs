@@ -8,14 +8,18 @@ use proc_macro2::Span;
 use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{FnArg, Ident, Pat, PatIdent, PatType, Signature, Type};
+use syn::{FnArg, Ident, Pat, PatIdent, PatType, Receiver, ReceiverKind, Signature, Type, TypeParam};
 
+use crate::generics;
 use crate::hygiene;
 
 pub(crate) struct Argument {
     /// What the wrapper and the companions call it.
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+    /// The type where each `impl Trait` has a name, for hidden functions, which have these parameters.
+    pub(crate) named: Type,
+    pub(crate) params: Vec<TypeParam>,
     /// The pattern, where it is more than a name; bindings without `mut` and `ref`, as it is matched by reference.
     pub(crate) pattern: Option<Pat>,
     /// The names that the pattern binds.
@@ -48,7 +52,35 @@ impl Argument {
     }
 }
 
-/// The arguments in order; a receiver, which `validate` reports, is left out.
+/// The receiver as an argument, known outside of the body as `this`.
+pub(crate) fn receiver(sig: &Signature) -> Option<Argument> {
+    let receiver = sig.inputs.iter().find_map(|input| match input {
+        FnArg::Receiver(receiver) => Some(receiver),
+        FnArg::Typed(_) => None,
+    })?;
+    let ty = type_of(receiver);
+    Some(Argument {
+        name: hygiene::local("this"),
+        named: ty.clone(),
+        ty,
+        params: Vec::new(),
+        pattern: None,
+        bindings: Vec::new(),
+    })
+}
+
+/// Input: `&mut self`. Output: `&mut Self`.
+fn type_of(receiver: &Receiver) -> Type {
+    let span = receiver.self_token.span;
+    let owner = Ident::new("Self", span);
+    match &receiver.kind {
+        ReceiverKind::Reference(and, lifetime, mutability) => syn::parse_quote!(#and #lifetime #mutability #owner),
+        ReceiverKind::Typed(_, ty) => (**ty).clone(),
+        _ => syn::parse_quote!(#owner),
+    }
+}
+
+/// The arguments in order, without a receiver.
 ///
 /// Input: `mut x: u8, (a, b): (u8, u8), _: &Log`. Output: the names `x`, `a_b`, `arg2`.
 pub(crate) fn arguments(sig: &Signature) -> Vec<Argument> {
@@ -68,13 +100,14 @@ fn argument(index: usize, typed: &PatType, taken: &mut Vec<Ident>) -> Argument {
     let mut bind = Bindings::default();
     bind.visit_pat_mut(&mut pattern);
     let ty = (*typed.ty).clone();
+    let (named, params) = generics::named(&ty, index);
     if let Some(name) = plain_name(&typed.pat) {
-        return Argument { name: name.clone(), ty, pattern: None, bindings: vec![name.clone()] };
+        return Argument { name: name.clone(), ty, named, params, pattern: None, bindings: vec![name.clone()] };
     }
     let name = made_up_name(&bind.names, index, hygiene::macro_span(hygiene::ends(&typed.pat).0), taken);
     taken.push(name.clone());
     // `_x` is a name too: it may stand in `key(…)`.
-    Argument { name, ty, pattern: Some(pattern), bindings: bind.names }
+    Argument { name, ty, named, params, pattern: Some(pattern), bindings: bind.names }
 }
 
 /// The name in `x`, `mut x`, `ref x` and `x @ …`, unless it says that the argument is unused.

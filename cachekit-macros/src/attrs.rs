@@ -50,6 +50,11 @@ pub(crate) fn at(attrs: &[Attribute], place: Place) -> Vec<Attribute> {
         .collect()
 }
 
+/// All of them but this macro's.
+pub(crate) fn others(attrs: &[Attribute]) -> Vec<Attribute> {
+    attrs.iter().filter(|attr| !is_this_macro(attr)).cloned().collect()
+}
+
 /// Whether an attribute below is a second one of this macro's, which `validate` reports.
 pub(crate) fn is_this_macro(attr: &Attribute) -> bool {
     attr.path()

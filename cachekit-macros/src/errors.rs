@@ -27,6 +27,10 @@ impl Errors {
         self.push(syn::Error::new(Span::call_site(), message));
     }
 
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

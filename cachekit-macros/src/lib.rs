@@ -12,10 +12,13 @@ mod ahead;
 mod args;
 mod duration;
 mod item;
+mod methods;
+mod owner;
 mod tag;
 
 // Mean.
 mod argument;
+mod generics;
 mod lifetimes;
 mod many;
 mod mention;
@@ -113,17 +116,55 @@ use proc_macro::TokenStream;
 /// | `tags = ["user:{id}", "all-users"]` | names under which `invalidate_tag` of the region forgets entries; each may hold arguments that form the key, as `format!` shows them | none |
 /// | `result = true`, `result = false` | whether the return type is a `Result` | by its name |
 /// | `in_memory` | values never leave the process and need no serde | off |
-/// | `companion = Name`, `companion = none` | another name for the type beside the function, or no such type | the function's name |
+/// | `owner = Type` | the type whose method this is, where `#[cachekit::methods]` does not say it | none |
+/// | `companion = Name`, `companion = none` | another name for the type beside the function, or no such type; of a method, what the names of its siblings begin with, or no siblings | the function's name |
 /// | `crate = PATH` | where `cachekit` is, for crates that re-export it | `::cachekit` |
 ///
 /// Paths and closures cannot capture anything: they are evaluated apart from any call.
+///
+/// # Methods
+///
+/// ```text
+/// #[cachekit::methods]
+/// impl UserRepo {
+///     #[cache_on_arguments(region = "users")]
+///     async fn find(&self, id: u64) -> Result<User, DbError> { … }
+///
+///     #[cache_on_arguments(region = "users", key(self.tenant, id))]
+///     fn of_tenant(&self, id: u64) -> User { … }
+/// }
+///
+/// UserRepo::find_entry(5).invalidate().await?;     // get, set, invalidate, expire, peek, key
+/// repo.find_refresh(5).await?;                     // compute now, and store
+/// repo.find_original(5).await?;                    // past the cache
+/// repo.of_tenant_entry(5).invalidate()?;           // the key needs `self`, and so does the entry
+/// ```
+///
+/// `methods` stands above an inherent `impl`, generic or not, and tells each attribute in it whose method it is; for a type
+/// without parameters `owner = UserRepo` in the attribute does the same. Every receiver will do, and none. `self` is no
+/// part of the key unless `key(…)` mentions it. Keys have the name of the type, as in `app::UserRepo::find`.
+///
+/// In the implementation of a trait, and in the trait, `companion = none` is the way: the method is cached and has no
+/// siblings. With `#[async_trait]` above the `impl` too, which has rewritten the method by the time this attribute sees it:
+/// it reads the future in a box as an `async fn`. The attribute does not see whose method that is, so values stay in the
+/// process, apart for each type, unless `owner = Type` or `key(…)` tells entries apart.
+///
+/// # Type parameters
+///
+/// Types and constants that an argument of the key, the value or a setting mentions tell entries apart, and so do those that
+/// no argument mentions, and all of an `impl`. Where inference does not find them, companions are told:
+/// `load::get::<User>(5)`. Parameters that only skipped arguments mention are no part of the companions.
+///
+/// A type has no text that lasts, so each instantiation has a table in the process, and values need no serde and go to no
+/// backend, which `check` says where the region has one. With `key(T::NAME, id)` entries are stored like any others: whoever
+/// forms the key tells types apart in it.
 ///
 /// # Renewals in the background
 ///
 /// A renewal in the background outlives the call that asks for it, so it works on copies of all arguments, skipped ones
 /// too. An argument `T` is `Clone + Send + 'static`; of a plain reference `&T` a renewal keeps what `T::to_owned` makes:
 /// a `String` for `&str`, a `Vec` for a slice, a clone for most others. Any other borrow, such as `Option<&str>` or
-/// `&mut T`, is an error. The error of a `Result` is `Send + 'static`, and the future of an `async fn` is `Send`.
+/// `&mut T`, is an error. `self` is an argument too: `self: Arc<Self>`, or `&self` of a type that is `Clone`. The error of a `Result` is `Send + 'static`, and the future of an `async fn` is `Send`.
 ///
 /// Where that is too much, leave the three options out and set the region's: then one caller renews, while the others are
 /// served the old value.
@@ -136,8 +177,11 @@ use proc_macro::TokenStream;
 ///
 /// # Limits
 ///
-/// * Methods, generic functions, `const`, `unsafe` and `extern` functions are errors.
-/// * An associated function has no place beside it for a type: write `companion = none`.
+/// * `const`, `unsafe` and `extern` functions are errors.
+/// * `region`, `namespace` and `version` cannot mention type parameters, and generators make no keys of functions whose
+///   instantiations have tables of their own.
+/// * With `companion = none` on a method, attributes that change the body see every call, and nothing is renewed in the
+///   background.
 /// * A module, type or trait of the function's name is in the way of its companion: write `companion = Name`.
 /// * A struct named `SearchResult<T>` looks like a `Result`: write `result = false`.
 /// * An error type that hides a lifetime of the arguments (`Oops` for `Oops<'_>`) must show it.
@@ -153,6 +197,27 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn cache_multi_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::cache_multi_on_arguments(args.into(), &item.into()).into()
+}
+
+/// Tells the cached methods of an `impl` whose methods they are.
+///
+/// ```text
+/// #[cachekit::methods]
+/// impl UserRepo {
+///     #[cache_on_arguments(region = "users")]
+///     async fn find(&self, id: u64) -> Result<User, DbError> { … }
+/// }
+///
+/// repo.find(5).await?;
+/// UserRepo::find_entry(5).invalidate().await?;     // a handle, to read, replace, renew and forget
+/// repo.find_refresh(5).await?;                     // compute now, and store
+/// repo.find_original(5).await?;                    // past the cache
+/// ```
+///
+/// See [`cache_on_arguments`], section "Methods".
+#[proc_macro_attribute]
+pub fn methods(args: TokenStream, item: TokenStream) -> TokenStream {
+    methods::methods(args.into(), &item.into()).into()
 }
 
 /// Makes a type usable as an argument that forms a key.

@@ -11,7 +11,7 @@ use crate::argument::Argument;
 use crate::errors::Errors;
 use crate::item::Item;
 use crate::lifetimes;
-use crate::model::Model;
+use crate::model::{Home, Model};
 use crate::output::Value;
 
 pub(crate) struct Many {
@@ -46,7 +46,10 @@ impl Many {
             Value::OkOf(ty) => syn::parse_quote!(<#ty as #krate::__private::ResultLike>::Value),
         };
         model.output.value = Value::Written(syn::parse_quote!(<#values as #krate::__private::many::Values>::Value));
-        model.arguments[place].ty = id.clone();
+        (model.arguments[place].ty, model.arguments[place].named) = (id.clone(), id.clone());
+        if model.home == Home::Inline {
+            model.home = Home::Inside;
+        }
         Some(Self { model, id, place, values })
     }
 

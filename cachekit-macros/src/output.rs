@@ -4,9 +4,35 @@
 //! aliases of it are called. `result = …` overrides the guess. A name such as `SearchResult` alone is more often a struct.
 //! What it deliberately does not do: judge whether the value can be kept.
 
-use syn::{GenericArgument, Generics, PathArguments, PathSegment, ReturnType, Type};
+use syn::{GenericArgument, Generics, PathArguments, PathSegment, ReturnType, Type, TypeParamBound};
 
 use crate::lifetimes;
+
+/// What the future yields that a function returns in a box, as `#[async_trait]` makes of an `async fn`.
+///
+/// Input: `-> Pin<Box<dyn Future<Output = User> + Send + 'async_trait>>`. Output: `-> User`.
+pub(crate) fn awaited(output: &ReturnType) -> Option<ReturnType> {
+    let ReturnType::Type(arrow, ty) = output else { return None };
+    let segment = last_segment(ty)?;
+    let yielded = match segment.ident.to_string().as_str() {
+        "BoxFuture" | "LocalBoxFuture" => first_type(segment)?.clone(),
+        "Pin" => {
+            let boxed = last_segment(first_type(segment)?).filter(|segment| segment.ident == "Box")?;
+            let Type::TraitObject(future) = first_type(boxed)? else { return None };
+            let segment = future.bounds.iter().find_map(|bound| match bound {
+                TypeParamBound::Trait(bound) => bound.path.segments.last().filter(|last| last.ident == "Future"),
+                _ => None,
+            })?;
+            let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+                _ => None,
+            })?
+        }
+        _ => return None,
+    };
+    Some(ReturnType::Type(*arrow, Box::new(yielded)))
+}
 
 pub(crate) struct Output {
     /// The declared type, `()` where there is none.

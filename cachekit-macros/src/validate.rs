@@ -4,21 +4,22 @@
 //! the tokens to change and says what to write. What it deliberately does not do: repair; and what needs types (is it
 //! `Clone`? a `KeyPart`?) is left to bounds that the expansion places at the user's types.
 
-use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::VisitMut;
 use syn::{FnArg, GenericParam, Ident, ReturnType, Safety, Signature, Type, TypeReference};
 
-use crate::args::Args;
+use crate::args::{Args, Companion};
 use crate::argument::Argument;
 use crate::attrs;
 use crate::errors::Errors;
 use crate::lifetimes::{self, Borrow};
-use crate::model::Model;
+use crate::model::{Home, Model};
+use crate::owner;
 use crate::owning::Owning;
 
 /// What makes a signature impossible to expand at all.
-pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
+pub(crate) fn signature(sig: &Signature, args: &Args, errors: &mut Errors) {
+    let is_associated = args.owner_is_mentioned || matches!(args.companion, Some((_, Companion::None)));
     if let Some(constness) = &sig.constness {
         errors.at(constness, "a `const fn` cannot be cached, as a cache lives at run time: remove `const`");
     }
@@ -31,29 +32,25 @@ pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
     if let Some(variadic) = &sig.variadic {
         errors.at(variadic, "a variadic function cannot be cached: cache one that takes a slice");
     }
-    for parameter in &sig.generics.params {
-        if !matches!(parameter, GenericParam::Lifetime(_)) {
-            generic(parameter, errors);
-        }
-    }
     for input in &sig.inputs {
         match input {
-            FnArg::Receiver(receiver) => errors.at(receiver, format_args!(
-                "methods are not supported yet: move the body to a free function such as `fn {}_of(owner: &Owner, …)`, cache that with `skip(owner)` or `key(owner.id, …)`, and call it here",
-                sig.ident
-            )),
+            FnArg::Receiver(receiver) if !is_associated => {
+                errors.at(receiver, ASSOCIATED);
+                return;
+            }
+            FnArg::Receiver(_) => {}
             FnArg::Typed(typed) => {
                 if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
-                    errors.at(cfg, "an argument cannot be conditional: write `#[cfg(…)]` on the function, once per variant");
-                }
-                if let Some(impl_trait) = ImplTrait::of(&typed.ty) {
-                    generic(impl_trait, errors);
+                    errors.at(
+                        cfg,
+                        "an argument cannot be conditional: write `#[cfg(…)]` on the function, once per variant",
+                    );
                 }
             }
         }
     }
-    if let Some(owner) = mentions_self(sig.to_token_stream()) {
-        errors.at(owner, "an associated function has no place beside it for companions: write `companion = none` and the type in place of `Self`, or cache a free function and call it here");
+    if let Some(owner) = owner::first_self(sig.to_token_stream()).filter(|_| !is_associated) {
+        errors.at(owner, ASSOCIATED);
     }
     if let ReturnType::Type(_, ty) = &sig.output
         && let Some(impl_trait) = ImplTrait::of(ty)
@@ -62,21 +59,34 @@ pub(crate) fn signature(sig: &Signature, errors: &mut Errors) {
     }
 }
 
-/// `Self` in a signature: the one sign of an associated function without a receiver that a macro can see.
-fn mentions_self(tokens: TokenStream) -> Option<TokenTree> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Group(group) => mentions_self(group.stream()),
-        TokenTree::Ident(ref ident) if ident == "Self" => Some(token),
-        _ => None,
-    })
+/// What makes a signature of a function of many keys impossible to expand.
+pub(crate) fn signature_of_many(sig: &Signature, args: &Args, errors: &mut Errors) {
+    for input in &sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => {
+                errors.at(receiver, "methods of many keys are not supported yet: move the body to a free function, cache that with `skip(…)`, and call it here");
+                return;
+            }
+            FnArg::Typed(typed) => errors_of_generics(ImplTrait::of(&typed.ty), errors),
+        }
+    }
+    if let Some((owner, _)) = &args.owner {
+        errors.at(owner, "methods of many keys are not supported yet: cache a free function, and call it here");
+        return;
+    }
+    let types = sig.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
+    errors_of_generics(types, errors);
+    signature(sig, args, errors);
 }
 
-fn generic(parameter: impl ToTokens, errors: &mut Errors) {
-    errors.at(
-        parameter,
-        "generic functions are not supported yet: cache a function of concrete types that calls this one",
-    );
+fn errors_of_generics(found: impl IntoIterator<Item: ToTokens>, errors: &mut Errors) {
+    for parameter in found {
+        errors.at(parameter, "generic functions of many keys are not supported yet: cache a function of concrete types that calls this one");
+    }
 }
+
+/// `self` and `Self` are the only signs of a method that a macro can see.
+const ASSOCIATED: &str = "a method's companions stand in its `impl`, which this attribute does not see: write `#[cachekit::methods]` above the `impl`, or `owner = Type` here with the type's name; in the implementation of a trait write `companion = none`";
 
 /// Finds `impl Trait` anywhere in a type.
 #[derive(Default)]
@@ -101,12 +111,16 @@ impl VisitMut for ImplTrait {
 
 /// What is kept must borrow nothing; without that no companion can be written.
 pub(crate) fn value(model: &Model, errors: &mut Errors) {
-    if let Some(borrow) = lifetimes::first_borrow(model.output.kept(), &model.item.sig.generics) {
+    if let Some(borrow) = lifetimes::first_borrow(model.output.kept(), &model.scope) {
         let message = match &borrow {
             Borrow::Reference(reference) => owned_instead(reference),
             Borrow::Parameter(_) => "a cached value outlives the call, so it cannot borrow: return a type without a lifetime, or `'static` here".to_owned(),
         };
         errors.at(borrow, message);
+    }
+    let is_lent = model.owner().is_some_and(|owner| owner.generics.lifetimes().next().is_some());
+    if let Some(owner) = owner::first_self(model.output.kept().to_token_stream()).filter(|_| is_lent) {
+        errors.at(owner, "a cached value outlives the call, so it cannot borrow, and `Self` is of a type with a lifetime: return a type without one");
     }
     if let Some(reference) = lifetimes::first_static_reference(model.output.kept())
         && model.args.in_memory.is_none()
@@ -152,6 +166,10 @@ pub(crate) fn options(model: &Model, errors: &mut Errors) {
     background(model, errors);
     for name in args.skip.iter().flat_map(|(_, names)| names) {
         if !model.arguments.iter().any(|argument| argument.answers_to(name)) {
+            if name == "self" {
+                errors.at(name, "`self` is no part of the key unless `key(…)` mentions it: remove it here");
+                continue;
+            }
             let written = model.arguments.iter().filter_map(Argument::written_name);
             let names = one_of(written, "this function has none that `skip` can name");
             errors.at(name, format_args!("there is no argument `{name}`: {names}"));
@@ -206,7 +224,7 @@ fn tags(model: &Model, errors: &mut Errors) {
 
 /// A renewal in the background outlives the call, so it owns its arguments and its error.
 fn background(model: &Model, errors: &mut Errors) {
-    let generics = &model.item.sig.generics;
+    let generics = &model.scope;
     // Of a value that borrows there is a message already.
     let is_of_error = model.output.is_result && lifetimes::first_borrow(model.output.kept(), generics).is_none();
     let error = lifetimes::first_borrow(&model.output.ty, generics).filter(|_| is_of_error);
@@ -216,8 +234,27 @@ fn background(model: &Model, errors: &mut Errors) {
     if !model.is_background() {
         return;
     }
-    for argument in &model.arguments {
+    if model.home == Home::Inline {
+        let keyword = model.args.companion.as_ref().map(|(keyword, _)| keyword);
+        errors.at(keyword, format_args!("a renewal in the background outlives the `self` of this call: move the body to a method of an inherent `impl` with `#[cachekit::methods]`, and call that here; or {}", in_the_foreground(model)));
+        return;
+    }
+    if let Some(this) = model.self_token().filter(|_| model.lends_self()) {
+        errors.at(
+            this,
+            format_args!(
+                "`self` is of a type that borrows, and a renewal in the background outlives the call: {}",
+                in_the_foreground(model)
+            ),
+        );
+        return;
+    }
+    for argument in model.all_arguments() {
         if Owning::of(&argument.ty, generics).is_err() {
+            if model.receiver.as_ref().is_some_and(|this| this.name == argument.name) {
+                errors.at(model.self_token(), format_args!("`self` is borrowed in a way of which no copy can be made, and a renewal in the background outlives the call: take `self: Arc<Self>`, or `&self` of a type that is `Clone`; or {}", in_the_foreground(model)));
+                continue;
+            }
             let name = argument.written_name().map_or("this argument".to_owned(), |name| format!("`{name}`"));
             errors.at(&argument.ty, format_args!("{name} borrows, and a renewal in the background outlives the call: take an owned type, or a plain reference such as `&str`; or {}", in_the_foreground(model)));
         }

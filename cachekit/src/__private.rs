@@ -22,7 +22,8 @@ use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
 use crate::fetched::Fetched;
 use crate::flight::block_on;
-pub use crate::info::{FnInfo, RegionRef};
+pub use crate::generic::Generic;
+pub use crate::info::{FnInfo, RegionRef, Unkeyed};
 use crate::key::Key;
 pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};
@@ -145,6 +146,18 @@ impl<T, E> ResultLike for Result<T, E> {
     type Error = E;
 }
 
+/// A type as `owner = …` names it.
+#[diagnostic::on_unimplemented(
+    message = "`owner` is `{Self}`, but this is a method of `{T}`",
+    label = "write `owner = {T}`"
+)]
+pub trait IsOwner<T: ?Sized> {}
+
+impl<T: ?Sized> IsOwner<T> for T {}
+
+#[inline]
+pub const fn is_owner<O: IsOwner<T> + ?Sized, T: ?Sized>() {}
+
 /// What a function returns that is no `Result`.
 #[inline]
 pub fn infallible<T>(result: Result<T, Infallible>) -> T {
@@ -216,14 +229,17 @@ pub fn share_remembered<E: Remembered>() -> Option<Share<E>> {
 /// The state of an annotated function, as generated code has it at hand.
 ///
 /// A trait, so that whoever passes it on need not show again that the values can be cached: that is told once.
-pub trait State {
+pub trait State: Send + Sync + 'static {
     type Value: Value;
     type ArgKey: ArgKey;
 
     fn function(&'static self) -> &'static Function<Self::Value, Self::ArgKey>;
+
+    fn listed(&'static self) -> Annotated {
+        Annotated::state(self.function())
+    }
 }
 
-#[diagnostic::do_not_recommend]
 impl<V: Value, K: ArgKey> State for Function<V, K> {
     type Value = V;
     type ArgKey = K;
@@ -242,7 +258,7 @@ impl<F: 'static> Of<F> {
     pub const THIS: &'static Self = &Self(PhantomData);
 }
 
-impl<F: CachedFn> State for Of<F> {
+impl<F: CachedFn + 'static> State for Of<F> {
     type Value = F::Value;
     type ArgKey = F::ArgKey;
 
@@ -445,4 +461,26 @@ fn tagged_call<F: State>(state: &'static F, key: &KeyWriter, tags: TagNames) -> 
     let mut call = state.function().expect_call(key);
     call.tags = tags;
     call
+}
+
+/// The body of a function where it stands: `body` knows its arguments by `args`.
+#[inline]
+pub fn inline<V, E, A, B: FnOnce(A) -> Result<V, E>, D>(args: A, body: B) -> Work<V, E, A, B, D> {
+    Work::new(args, body)
+}
+
+#[inline]
+pub fn inline_infallible<V, A, B: FnOnce(A) -> V, D>(
+    args: A,
+    body: B,
+) -> Work<V, Infallible, A, impl FnOnce(A) -> Result<V, Infallible>, D> {
+    Work::new(args, |args| Ok(body(args)))
+}
+
+#[inline]
+pub fn inline_task<V, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<V, E>>, D>(
+    args: A,
+    body: B,
+) -> Work<V, E, A, B, D> {
+    Work::new(args, body)
 }

@@ -3,6 +3,7 @@
 //! The attribute writes a type of the function's name, implements [`CachedFn`] for it, and forwards each companion to
 //! `__private`, one line each; the logic is here and in `region`.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use once_cell::sync::OnceCell;
 
 use crate::codec::Codec;
 use crate::error::Error;
+use crate::generic::Generic;
 use crate::info::FnInfo;
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
@@ -105,7 +107,7 @@ pub trait CachedFn {
 pub(crate) type NumberedTable = (Arc<dyn AnyNear>, u32);
 
 /// An annotated function, whatever its values are.
-pub(crate) trait AnyFunction: Send + Sync {
+pub(crate) trait AnyFunction: Any + Send + Sync {
     /// Name, place and settings.
     fn info(&self) -> &FnInfo;
     /// Its table, which is made where the function was never called.
@@ -124,18 +126,63 @@ impl<V: Value, K: ArgKey> AnyFunction for Function<V, K> {
 }
 
 /// An annotated function as the registry lists it.
-#[derive(Clone, Copy, Debug)]
-pub struct Annotated(pub(crate) fn() -> &'static dyn AnyFunction);
+#[derive(Clone, Copy)]
+pub struct Annotated(Listed);
+
+#[derive(Clone, Copy)]
+enum Listed {
+    Plain(fn() -> &'static dyn AnyFunction),
+    State(&'static dyn AnyFunction),
+    By(fn() -> Annotated),
+    Generic(&'static Generic),
+}
 
 impl Annotated {
     /// The entry of `F`.
     #[must_use]
     pub const fn of<F: CachedFn>() -> Self {
-        Self(|| F::function())
+        Self(Listed::Plain(|| F::function()))
     }
 
-    pub(crate) fn function(self) -> &'static dyn AnyFunction {
-        (self.0)()
+    /// The entry of a function without a type of companions.
+    #[must_use]
+    pub const fn by(listed: fn() -> Self) -> Self {
+        Self(Listed::By(listed))
+    }
+
+    pub(crate) const fn state<V: Value, K: ArgKey>(function: &'static Function<V, K>) -> Self {
+        Self(Listed::State(function))
+    }
+
+    /// The entry of a function with type parameters, one for all of its instantiations.
+    #[must_use]
+    pub const fn generic(generic: &'static Generic) -> Self {
+        Self(Listed::Generic(generic))
+    }
+
+    pub(crate) fn info(self) -> &'static FnInfo {
+        match self.0 {
+            Listed::Plain(function) => function().info(),
+            Listed::State(function) => function.info(),
+            Listed::By(listed) => listed().info(),
+            Listed::Generic(generic) => generic.info(),
+        }
+    }
+
+    /// The function, or those of its instantiations that somebody has asked for.
+    pub(crate) fn functions(self) -> Vec<&'static dyn AnyFunction> {
+        match self.0 {
+            Listed::Plain(function) => vec![function()],
+            Listed::State(function) => vec![function],
+            Listed::By(listed) => listed().functions(),
+            Listed::Generic(generic) => generic.states(),
+        }
+    }
+}
+
+impl fmt::Debug for Annotated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Annotated").field(&self.info().path()).finish()
     }
 }
 
@@ -189,6 +236,12 @@ impl<V, K> Function<V, K> {
     pub const fn ttl_of(mut self, ttl_of: fn(&V) -> Option<Duration>) -> Self {
         self.ttl_of = Some(ttl_of);
         self.info = self.info.with_ttl_of_values();
+        self
+    }
+
+    /// The function as one instantiation of `generic`.
+    pub(crate) fn of(mut self, generic: &'static Generic) -> Self {
+        self.info = self.info.of(generic);
         self
     }
 

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
+use crate::companion::AnyFunction;
 use crate::error::Error;
+use crate::generic::Generic;
 use crate::key::generator::KeyContext;
 use crate::key::{Key, write_function};
 use crate::region::Region;
@@ -19,6 +21,17 @@ pub enum RegionRef {
     Name(&'static str),
     /// By path.
     Path(fn() -> &'static Region),
+}
+
+/// Why the keys of a function do not tell its entries apart, so that these never leave the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unkeyed {
+    /// It has one table for each instantiation, and types have no text that lasts.
+    Generic,
+    /// The same, but the attribute says that they stay in memory.
+    Asked,
+    /// The macro does not see whose method it is.
+    Ownerless,
 }
 
 /// Name, place and settings of an annotated function.
@@ -49,6 +62,10 @@ pub struct FnInfo {
     tagged: bool,
     /// Whether values never leave the process.
     in_memory: bool,
+    /// Why they do not, although nobody has asked for that.
+    unkeyed: Option<Unkeyed>,
+    /// The function of which this is one instantiation.
+    generic: Option<&'static Generic>,
     key_generator: Option<fn(&KeyContext<'_>) -> String>,
 }
 
@@ -83,6 +100,8 @@ impl FnInfo {
             renewed_by_tasks: false,
             tagged: false,
             in_memory: false,
+            unkeyed: None,
+            generic: None,
             key_generator: None,
         }
     }
@@ -229,8 +248,49 @@ impl FnInfo {
         self
     }
 
+    /// The keys do not tell all entries apart.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn unkeyed(mut self, why: Unkeyed) -> Self {
+        self.unkeyed = Some(why);
+        self
+    }
+
+    pub(crate) fn of(mut self, generic: &'static Generic) -> Self {
+        self.generic = Some(generic);
+        self
+    }
+
+    /// What else may have entries of the same keys: other instantiations, where keys tell these apart.
+    pub(crate) fn siblings(&self) -> Vec<&'static dyn AnyFunction> {
+        let generic = self.generic.filter(|_| !self.is_unkeyed());
+        let states = generic.map(Generic::states).unwrap_or_default();
+        states.into_iter().filter(|state| !std::ptr::eq(state.info(), self)).collect()
+    }
+
+    /// Whether keys do not tell all entries apart.
+    pub(crate) fn is_unkeyed(&self) -> bool {
+        self.unkeyed.is_some()
+    }
+
+    /// What keeps values from the backend that nobody has asked for.
+    pub(crate) fn key_misfit(&self, core: &Core) -> Option<&'static str> {
+        core.remote()?;
+        match self.unkeyed? {
+            Unkeyed::Asked => None,
+            Unkeyed::Generic => Some(
+                "its values stay in this process, one table for each instantiation, since types have no text that lasts: \
+                 write `key(…)` with a name for each type in it, or `in_memory`",
+            ),
+            Unkeyed::Ownerless => Some(
+                "its values stay in this process, since the attribute does not know whose method this is: write \
+                 `owner = Type`, or `key(…)` with a name for each type in it, or `in_memory`",
+            ),
+        }
+    }
+
     pub(crate) fn is_in_memory(&self) -> bool {
-        self.in_memory
+        self.in_memory || self.is_unkeyed()
     }
 
     pub(crate) const fn with_ttl_of_values(mut self) -> Self {
@@ -287,11 +347,14 @@ impl FnInfo {
 
     /// Whether a key generator makes the keys.
     pub(crate) fn has_generator(&self, core: &Core) -> bool {
-        self.key_generator.is_some() || core.settings().key_generator.is_some()
+        !self.is_unkeyed() && (self.key_generator.is_some() || core.settings().key_generator.is_some())
     }
 
     /// What the key generator of the function, or else of the region, makes of a call.
     pub(crate) fn generated(&self, core: &Core, arguments: &[u8]) -> Option<String> {
+        if self.is_unkeyed() {
+            return None;
+        }
         let settings = core.settings();
         let context = KeyContext {
             region: &core.name,

@@ -19,6 +19,7 @@ mod events;
 mod fetched;
 mod flight;
 mod freshness;
+mod generic;
 mod info;
 mod key;
 mod limits;
@@ -33,7 +34,7 @@ mod tags;
 pub mod testing;
 mod timing;
 
-pub use cachekit_macros::{KeyPart, cache_multi_on_arguments, cache_on_arguments};
+pub use cachekit_macros::{KeyPart, cache_multi_on_arguments, cache_on_arguments, methods};
 
 pub use self::backend::{Backend, Proxy};
 pub use self::clock::{Alarm, Clock};

@@ -10,6 +10,7 @@ mod debts;
 mod failing;
 mod idle;
 mod leases;
+mod methods;
 mod proxies;
 mod records;
 mod scoped;

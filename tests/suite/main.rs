@@ -24,6 +24,8 @@ mod dogpile;
 mod failures;
 /// Functions of every shape, and what is cached of what they return.
 mod functions;
+/// Functions with type parameters, and methods of types with parameters.
+mod generics;
 /// One computation per key, whoever calls and however it ends.
 mod herds;
 /// Key generators, prefixes, manglers.
@@ -34,6 +36,8 @@ mod keys;
 mod limits;
 /// Functions of many keys.
 mod many;
+/// Methods, with and without `self` in the key.
+mod methods;
 /// Nothing that an invalidation has overtaken is stored.
 mod overtaken;
 /// A function that asks for its own key.

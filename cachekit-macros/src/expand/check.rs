@@ -5,10 +5,10 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Expr, Type};
+use syn::{Expr, Ident, Type};
 
 use crate::hygiene;
-use crate::model::Model;
+use crate::model::{Home, Model};
 use crate::output::Value;
 
 /// The type that is kept: `Clone + Send + Sync + 'static`.
@@ -51,9 +51,36 @@ pub(super) fn placed_error_type(model: &Model) -> TokenStream {
 /// The bound is found at the call, so the call stands where the user wrote the type.
 pub(super) fn state(model: &Model, info: TokenStream) -> TokenStream {
     let krate = &model.krate;
-    let constructor = if model.args.in_memory.is_some() { quote!(in_memory) } else { quote!(stored) };
+    let stays = model.args.in_memory.is_some() || model.unkeyed().is_some();
+    let constructor = if stays { quote!(in_memory) } else { quote!(stored) };
     let info = Group::new(Delimiter::Parenthesis, info);
-    hygiene::in_place_of(&quote!(#krate::__private::Function::#constructor #info), model.output.kept())
+    let state = hygiene::in_place_of(&quote!(#krate::__private::Function::#constructor #info), model.output.kept());
+    let should_cache = model.args.should_cache.as_ref().map(|(_, accept)| {
+        let value = named_value(model);
+        let pointer = pointer(&quote!(fn(&#value) -> bool), accept);
+        quote!(.should_cache(#pointer))
+    });
+    let ttl_of = model.args.ttl_of.as_ref().map(|(_, ttl_of)| {
+        // `Duration` or `Option<Duration>`: the runtime takes both, of a path or a closure.
+        let value = hygiene::local("value");
+        quote!(.ttl_of(|#value| #krate::__private::ttl_of(#value, #ttl_of)))
+    });
+    quote!(#state #should_cache #ttl_of)
+}
+
+/// The type that is kept, by the name of the companion type where there is one: what does not exist is reported once.
+pub(super) fn named_value(model: &Model) -> TokenStream {
+    let Model { krate, companion, .. } = model;
+    if model.is_plain() { quote!(<#companion as #krate::CachedFn>::Value) } else { value(model) }
+}
+
+/// Output: `is_owner::<UserRepo, Self>();`, where only the user has said whose method it is.
+pub(super) fn is_owner(model: &Model) -> Option<TokenStream> {
+    let owner = model.owner().filter(|owner| !owner.is_handed)?;
+    let (krate, ty) = (&model.krate, &owner.ty);
+    let path = hygiene::repeated(hygiene::in_place_of(&quote!(#krate::__private::is_owner::), ty));
+    let this = Ident::new("Self", hygiene::macro_span(hygiene::ends(ty).0));
+    Some(quote!(#path<#ty, #this>();))
 }
 
 /// A `Result` by another name would have its errors stored without a word, so the guess by name is checked.
@@ -64,17 +91,20 @@ pub(super) fn no_hidden_result(model: &Model) -> Option<TokenStream> {
     if model.output.is_result || model.args.result.is_some() || !matches!(model.output.ty, Type::Path(_)) {
         return None;
     }
-    let Model { krate, companion, .. } = model;
-    // Named through the companion, so that a type which does not exist is reported once.
-    let ty = quote!(<#companion as #krate::CachedFn>::Value);
+    let krate = &model.krate;
+    let ty = named_value(model);
+    let is_unknown = model.home == Home::Inline;
+    if !is_unknown && model.is_instantiated(&ty) {
+        return None;
+    }
     let message =
         "this is a `Result` by another name: write `result = true`, so that errors are not stored, or `result = false`";
-    Some(quote! {
-        const _: () = {
-            use #krate::__private::NoResult as _;
-            ::core::assert!(!#krate::__private::OfResult::<#ty>::IS_RESULT, #message);
-        };
-    })
+    let compared = quote!({
+        use #krate::__private::NoResult as _;
+        ::core::assert!(!#krate::__private::OfResult::<#ty>::IS_RESULT, #message);
+    });
+    // An item cannot name the parameters of an `impl`, which are not known here; an expression can.
+    Some(if is_unknown { quote!(const #compared;) } else { quote!(const _: () = #compared;) })
 }
 
 /// Input: a path or a closure, and the type of function that is expected.

@@ -24,7 +24,8 @@ fn key(model: &Model) -> Option<&Argument> {
     let [key] = &model.key_arguments()[..] else { return None };
     let generics = &model.item.sig.generics;
     let is_plain = model.is_async()
-        && model.is_shown
+        && model.is_shown()
+        && model.is_plain()
         && model.key_expressions().is_none()
         && generics.type_params().next().is_none()
         && generics.const_params().next().is_none()
@@ -119,7 +120,7 @@ pub(super) fn gathers(many: &Many) -> Option<(TokenStream, TokenStream)> {
     let value = quote!(<#path as #krate::CachedFn>::Value);
     let error = error(model);
     let output = one(&value, &error);
-    let within = super::cached_fn::duration(within);
+    let within = super::info::duration(within);
     let share = if model.output.is_result { wrapper::share(model) } else { quote!(::core::option::Option::None) };
     let compute = super::many::compute(many);
     let function = quote! {

@@ -6,20 +6,21 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::Ident;
+use syn::{FnArg, Ident};
 
-use super::{check, coalesce, docs, key, renewal, tags, wrapper};
+use super::{at, check, coalesce, docs, key, renewal, tags, wrapper};
 use crate::argument::Argument;
 use crate::attrs::{self, Place};
 use crate::hygiene;
-use crate::model::Model;
+use crate::model::{Home, Model};
 
 /// Input: `fn load_user(id: u64) -> User { body }`.
 /// Output: `enum load_user {}` and an `impl` with `original`, which has the body, and the companions.
 pub(super) fn companion(model: &Model) -> TokenStream {
-    let hidden = [Some(key::function(model)), tags::function(model), renewal::function(model), coalesce::place(model)];
+    let key = model.is_plain().then(|| key::function(model));
+    let hidden = [key, at::function(model), tags::function(model), renewal::function(model), coalesce::place(model)];
     let hidden: TokenStream = hidden.into_iter().flatten().collect();
-    let shown = model.is_shown.then(|| {
+    let shown = model.is_shown().then(|| {
         [key_only(model), refresh(model), fetch(model), with(model), handles(model)]
             .into_iter()
             .collect::<TokenStream>()
@@ -54,20 +55,20 @@ pub(super) fn stand(model: &Model, functions: &TokenStream) -> TokenStream {
 
 pub(super) fn vis(model: &Model) -> Option<TokenStream> {
     // Hidden in the function's body there is nobody to show it to.
-    model.is_shown.then(|| hygiene::repeated(&model.item.vis))
+    (model.home != Home::Inside).then(|| hygiene::repeated(&model.item.vis))
 }
 
 /// The user's signature and body, word for word.
 ///
 /// Only what stands before the name takes the macro as its origin: lints of the function as a whole judge the wrapper,
 /// those of arguments and statements judge this.
-fn original(model: &Model) -> TokenStream {
+pub(super) fn original(model: &Model) -> TokenStream {
     let docs = docs::of(model, "original");
     let attrs = attrs::at(&model.item.attrs, Place::Original);
     let vis = vis(model);
     let body = &model.item.body;
     let mut sig = model.item.sig.clone();
-    sig.ident = Ident::new("original", hygiene::macro_span(sig.ident.span()));
+    sig.ident = model.companion_ident("original");
     sig.fn_token.span = hygiene::macro_span(sig.fn_token.span);
     if let Some(asyncness) = &mut sig.asyncness {
         asyncness.span = hygiene::macro_span(asyncness.span);
@@ -80,7 +81,7 @@ fn original(model: &Model) -> TokenStream {
 }
 
 /// `refresh` runs the body, so it has the whole signature.
-fn refresh(model: &Model) -> TokenStream {
+pub(super) fn refresh(model: &Model) -> TokenStream {
     let output = &model.item.sig.output;
     running(model, "refresh", &quote!(#output), None)
 }
@@ -113,18 +114,19 @@ fn with(model: &Model) -> TokenStream {
 fn running(model: &Model, name: &str, output: &TokenStream, options: Option<&Ident>) -> TokenStream {
     let krate = &model.krate;
     let docs = docs::of(model, name);
-    let ident = format_ident!("{name}");
+    let ident = model.companion_ident(name);
     let vis = vis(model);
     let asyncness = &model.item.sig.asyncness;
     let (generics, _, bounds) = model.item.sig.generics.split_for_impl();
     let names = model.arguments.iter().map(|argument| &argument.name);
     let types = model.arguments.iter().map(|argument| &argument.ty);
+    let receiver = model.named_signature().inputs.into_iter().filter(|input| matches!(input, FnArg::Receiver(_)));
     let call = wrapper::call(model, name, options);
     let options =
         options.map(|options| quote!(#options: impl ::core::ops::FnOnce(#krate::CallOptions) -> #krate::CallOptions,));
     quote! {
         #docs
-        #vis #asyncness fn #ident #generics (#options #(#names: #types),*) #output #bounds { #call }
+        #vis #asyncness fn #ident #generics (#(#receiver,)* #options #(#names: #types),*) #output #bounds { #call }
     }
 }
 
@@ -133,10 +135,10 @@ fn running(model: &Model, name: &str, output: &TokenStream, options: Option<&Ide
 /// and likewise `set`, `invalidate` and `expire`; with `_async` and `.await` where the function is `async`.
 fn key_only(model: &Model) -> TokenStream {
     let krate = &model.krate;
-    let function = model.function();
     let value = check::value(model);
     let parameters = parameters(model);
-    let key = key::call(model);
+    let (generics, bounds) = model.part.declared();
+    let (found, state, key) = at::call(model);
     let (tags, tags_later) = (tags::call(model), tags::later(model));
     let new = free_name(&model.key_arguments(), ["value", "new_value", "cached_value"]);
     let (asyncness, wait) = if model.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
@@ -147,8 +149,9 @@ fn key_only(model: &Model) -> TokenStream {
         let runtime = if model.is_async() { format_ident!("{name}_async") } else { ident.clone() };
         quote! {
             #docs
-            #vis #asyncness fn #ident(#parameters #extra) -> ::core::result::Result<#ok, #krate::Error> {
-                #krate::__private::#runtime(#function, #key #pass) #wait
+            #vis #asyncness fn #ident #generics(#parameters #extra) -> ::core::result::Result<#ok, #krate::Error> #bounds {
+                #found
+                #krate::__private::#runtime(#state, #key #pass) #wait
             }
         }
     };
@@ -165,26 +168,45 @@ fn key_only(model: &Model) -> TokenStream {
 /// `key` and `entry`: nothing is asked of the cache, so they neither fail nor wait.
 fn handles(model: &Model) -> TokenStream {
     let krate = &model.krate;
-    let function = model.function();
-    let value = check::value(model);
     let parameters = parameters(model);
-    let key = key::call(model);
+    let (generics, bounds) = model.part.declared();
+    let (found, state, key) = at::call(model);
     let tags = tags::call(model);
     let vis = vis(model);
     let key_docs = docs::of(model, "key");
-    let entry_docs = docs::of(model, "entry");
-    let (entry, handle) = if model.is_async() { ("entry_async", "AsyncEntry") } else { ("entry", "Entry") };
-    let (entry, handle) = (format_ident!("{entry}"), format_ident!("{handle}"));
+    let entry = entry(model);
     quote! {
         #key_docs
         #[must_use]
-        #vis fn key(#parameters) -> #krate::Key {
-            #krate::__private::key(#function, #key, #tags)
+        #vis fn key #generics(#parameters) -> #krate::Key #bounds {
+            #found
+            #krate::__private::key(#state, #key, #tags)
         }
-        #entry_docs
+        #entry
+    }
+}
+
+/// Input: `fn find(&self, id: u64) -> User` with `key(self.tenant, id)`.
+/// Output: `fn find_entry(&self, id: u64) -> Entry<User> { … }`, or `fn entry(id: u64) -> Entry<User>` of a function.
+pub(super) fn entry(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let docs = docs::of(model, "entry");
+    let vis = vis(model);
+    let ident = model.companion_ident("entry");
+    let (generics, bounds) = model.part.declared();
+    let this = model.key_self().map(|this| quote!(&#this,));
+    let parameters = parameters(model);
+    let value = check::value(model);
+    let (found, state, key) = at::call(model);
+    let tags = tags::call(model);
+    let (entry, handle) = if model.is_async() { ("entry_async", "AsyncEntry") } else { ("entry", "Entry") };
+    let (entry, handle) = (format_ident!("{entry}"), format_ident!("{handle}"));
+    quote! {
+        #docs
         #[must_use]
-        #vis fn entry(#parameters) -> #krate::#handle<#value> {
-            #krate::__private::#entry(#function, #key, #tags)
+        #vis fn #ident #generics(#this #parameters) -> #krate::#handle<#value> #bounds {
+            #found
+            #krate::__private::#entry(#state, #key, #tags)
         }
     }
 }
@@ -193,7 +215,7 @@ fn handles(model: &Model) -> TokenStream {
 fn parameters(model: &Model) -> TokenStream {
     let arguments = model.key_arguments();
     let names = arguments.iter().map(|argument| &argument.name);
-    let types = arguments.iter().map(|argument| model.elided(argument));
+    let types = arguments.iter().map(|argument| model.elided(&argument.ty));
     quote!(#(#names: #types,)*)
 }
 

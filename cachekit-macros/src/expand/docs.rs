@@ -6,7 +6,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::Model;
+use crate::model::{Home, Model};
 
 /// The paragraph that every companion has that asks the cache and may fail.
 const ERRORS: &str = "\
@@ -66,5 +66,8 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
 pub(super) fn link(model: &Model) -> String {
     let ident = &model.item.sig.ident;
     let name = &model.name;
+    if model.home == Home::Impl {
+        return format!("[`{name}()`](Self::{ident})");
+    }
     if ident == name { format!("[`{name}()`]") } else { format!("[`{name}()`](fn@{ident})") }
 }

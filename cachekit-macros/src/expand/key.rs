@@ -11,7 +11,7 @@ use syn::Expr;
 
 use crate::argument::Argument;
 use crate::hygiene;
-use crate::model::Model;
+use crate::model::{Home, Model};
 
 /// Input: `id: u64, name: &str`.
 /// Output:
@@ -26,9 +26,29 @@ use crate::model::Model;
 /// With `key(…)` its expressions are written, in a scope where the arguments are references.
 pub(super) fn function(model: &Model) -> TokenStream {
     let krate = &model.krate;
+    let parameters = parameters(model);
+    let written = written(model);
+    quote! {
+        #[doc(hidden)]
+        #[inline]
+        fn cachekit_key(#parameters) -> #krate::__private::KeyWriter {
+            #written
+        }
+    }
+}
+
+/// The arguments that form the key, by reference, as parameters of a hidden function.
+pub(super) fn parameters(model: &Model) -> TokenStream {
     let arguments = model.key_arguments();
     let names = arguments.iter().map(|argument| &argument.name);
     let references = arguments.iter().map(|argument| reference(model, argument));
+    quote!(#(#names: #references),*)
+}
+
+/// What writes the key, where the arguments are references.
+pub(super) fn written(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let arguments = model.key_arguments();
     let writer = hygiene::local("writer");
     let mutability = (!model.key_names().is_empty()).then(|| quote!(mut));
     let parts = match model.key_expressions() {
@@ -43,13 +63,9 @@ pub(super) fn function(model: &Model) -> TokenStream {
         }
     };
     quote! {
-        #[doc(hidden)]
-        #[inline]
-        fn cachekit_key(#(#names: #references),*) -> #krate::__private::KeyWriter {
-            let #mutability #writer = #krate::__private::KeyWriter::new();
-            #parts
-            #writer
-        }
+        let #mutability #writer = #krate::__private::KeyWriter::new();
+        #parts
+        #writer
     }
 }
 
@@ -58,15 +74,22 @@ pub(super) fn function(model: &Model) -> TokenStream {
 /// Clippy has opinions on `&Cow<…>`, `&Option<&…>` and other references that nobody wrote, and cannot be told to have none
 /// in a crate that forbids `allow`. It knows them by their look, and an item of a slice looks like no reference.
 pub(super) fn reference(model: &Model, argument: &Argument) -> TokenStream {
-    let ty = model.elided(argument);
+    let ty = model.elided(&argument.named);
     quote!(<&[#ty] as ::core::iter::IntoIterator>::Item)
 }
 
 /// One argument's part, with the user's own type to point at.
 fn part(model: &Model, argument: &Argument, writer: &impl ToTokens) -> TokenStream {
     let krate = &model.krate;
-    let ty = model.elided(argument);
     let name = &argument.name;
+    if model.home == Home::Inline {
+        // What an `impl Trait` is has no name there.
+        let ty = &argument.ty;
+        let (_, last) = hygiene::ends(ty);
+        let path = hygiene::in_place_of(&quote!(#krate::KeyPart::write_key), ty);
+        return quote_spanned!(last=> #path(#name, &mut #writer););
+    }
+    let ty = model.elided(&argument.named);
     quote!(<#ty as #krate::KeyPart>::write_key(#name, &mut #writer);)
 }
 
@@ -99,11 +122,11 @@ pub(super) fn call(model: &Model) -> TokenStream {
 /// A type that is no `KeyPart` counts as unbounded here, as `function` has reported it.
 pub(super) fn argument_key(model: &Model) -> TokenStream {
     let krate = &model.krate;
-    let words = if model.key_expressions().is_some() {
-        // The type of an expression cannot be named.
+    let words = if model.key_expressions().is_some() || model.is_generic() {
+        // The type of an expression cannot be named, and a parameter has no width that is known here.
         quote!(0)
     } else {
-        let types = model.key_arguments().into_iter().map(|argument| model.elided(argument));
+        let types = model.key_arguments().into_iter().map(|argument| model.elided(&argument.named));
         quote! {{
             use #krate::__private::UnboundedWidth as _;
             #krate::__private::words(&[#(#krate::__private::WidthOf::<#types>::WIDTH),*])

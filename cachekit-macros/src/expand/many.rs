@@ -31,12 +31,12 @@ pub(super) fn many(many: &Many) -> TokenStream {
     let (one, word) = gathers.unzip();
     let companions = companions(many, one.as_ref());
     let companions = quote!(#companions #cached_fn #word);
-    let inner = (!model.is_shown).then_some(&companions);
+    let inner = (!model.is_shown()).then_some(&companions);
     let call = running(many, "call");
     let (attrs, vis, sig) = (attrs::at(&model.item.attrs, Place::Wrapper), &model.item.vis, model.named_signature());
     let mut body = Group::new(Delimiter::Brace, quote!(#inner #call));
     body.set_span(model.item.body.span());
-    let outside = model.is_shown.then_some(&companions);
+    let outside = model.is_shown().then_some(&companions);
     quote! {
         #(#attrs)*
         #vis #sig #body
@@ -50,7 +50,7 @@ fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
         let (key, tags) = (key::function(model), tags::function(model));
         quote!(#key #tags)
     });
-    let shown = model.is_shown.then(|| {
+    let shown = model.is_shown().then(|| {
         let (get, refresh) = (get(many), refresh(many));
         let (invalidate, expire) = (forget(many, "invalidate"), forget(many, "expire"));
         let set = set(many);
@@ -151,7 +151,7 @@ fn parameters(many: &Many, with_ids: bool) -> TokenStream {
     let model = &many.model;
     let ids = &model.arguments[many.place].name;
     let parameters = model.key_arguments().into_iter().filter_map(|argument| {
-        let (name, ty) = (&argument.name, model.elided(argument));
+        let (name, ty) = (&argument.name, model.elided(&argument.ty));
         match (argument.name == *ids, with_ids) {
             (false, _) => Some(quote!(#name: #ty,)),
             (true, true) => Some(quote!(#name: &[#ty],)),

@@ -9,15 +9,19 @@
 mod wrapper;
 
 mod companion;
+mod method;
 
 mod cached_fn;
 
 mod many;
 
 // What the others ask for.
+mod at;
 mod check;
 mod coalesce;
 mod docs;
+mod info;
+mod inline;
 mod key;
 mod renewal;
 mod tags;
@@ -30,7 +34,7 @@ use crate::errors::Errors;
 use crate::fallback;
 use crate::item::Item;
 use crate::many::Many;
-use crate::model::Model;
+use crate::model::{Home, Model};
 use crate::validate;
 
 /// The whole attribute.
@@ -46,10 +50,12 @@ pub(crate) fn cache_on_arguments(args: TokenStream, tokens: &TokenStream) -> Tok
     };
 
     let faults_of_options = errors.len();
-    validate::signature(&item.sig, &mut errors);
+    validate::signature(&item.sig, &args, &mut errors);
     let model = Model::new(item, args);
     validate::value(&model, &mut errors);
-    let is_expandable = errors.len() == faults_of_options;
+    // Of an owner that cannot be read nothing can be written.
+    let has_owner = model.owner().is_some() || !model.args.owner_is_mentioned;
+    let is_expandable = has_owner && errors.len() == faults_of_options;
     validate::options(&model, &mut errors);
     validate::of_one_key(&model, &mut errors);
     if !is_expandable {
@@ -74,7 +80,7 @@ pub(crate) fn cache_multi_on_arguments(args: TokenStream, tokens: &TokenStream) 
     };
 
     let faults_of_options = errors.len();
-    validate::signature(&item.sig, &mut errors);
+    validate::signature_of_many(&item.sig, &args, &mut errors);
     let Some(model) = Many::new(item, args, &mut errors) else { return fallback::unchanged(tokens, errors) };
     validate::value(&model.model, &mut errors);
     let is_expandable = errors.len() == faults_of_options;
@@ -99,15 +105,21 @@ pub(crate) fn cache_multi_on_arguments(args: TokenStream, tokens: &TokenStream) 
 /// impl CachedFn for load_user { … }
 /// inventory::submit! { … }
 /// ```
-/// With `companion = none` everything but the function moves into the function.
+/// With `companion = none` everything but the function moves into the function,
+/// and of a method everything stands in its `impl`.
 fn expand(model: &Model) -> TokenStream {
-    let companion = companion::companion(model);
-    let cached_fn = cached_fn::cached_fn(model);
-    let companions = quote!(#companion #cached_fn);
-    if model.is_shown {
-        let wrapper = wrapper::wrapper(model, None);
-        quote!(#wrapper #companions)
-    } else {
-        wrapper::wrapper(model, Some(&companions))
+    let companions = match model.home {
+        Home::Inline => return wrapper::wrapper(model, None),
+        Home::Impl => method::siblings(model),
+        Home::Beside | Home::Inside => {
+            let companion = companion::companion(model);
+            let cached_fn = model.is_plain().then(|| cached_fn::cached_fn(model));
+            quote!(#companion #cached_fn)
+        }
+    };
+    if model.home == Home::Inside {
+        return wrapper::wrapper(model, Some(&companions));
     }
+    let wrapper = wrapper::wrapper(model, None);
+    quote!(#wrapper #companions)
 }

@@ -9,6 +9,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, Type};
 
 use super::{check, key};
+use crate::argument::Argument;
+use crate::generics::Parameters;
 use crate::hygiene;
 use crate::model::Model;
 use crate::owning::Owning;
@@ -24,10 +26,14 @@ use crate::owning::Owning;
 /// ```
 /// and a task in place of the closure for an `async fn`.
 pub(super) fn function(model: &Model) -> Option<TokenStream> {
-    let Model { krate, companion, arguments, .. } = model;
+    let krate = &model.krate;
     let owned = model.owned_arguments()?;
+    let arguments: Vec<&Argument> = model.all_arguments().collect();
     let locals: Vec<Ident> = arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
     let references = arguments.iter().map(|argument| key::reference(model, argument));
+    let function = model.hidden_ident("renewal");
+    let (generics, bounds) = parameters(model).declared();
+    let value = check::named_value(model);
     let copies = owned.iter().zip(&locals).map(|(owned, local)| {
         let copy = match owned {
             Owning::Value(ty) => copied(&quote!(#krate::__private::keep::), ty, local),
@@ -39,7 +45,10 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
         Owning::Value(_) => quote!(#local),
         Owning::Referent(ty) => quote!(::core::borrow::Borrow::<#ty>::borrow(&*#local)),
     });
-    let original = quote!(#companion::original(#(#lent),*));
+    let original = {
+        let original = model.original();
+        quote!(#original(#(#lent),*))
+    };
     let output = if model.is_async() { quote!(#original.await) } else { original };
     let (error, result) = if model.output.is_result {
         (check::error_type(model), output)
@@ -53,9 +62,7 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
     };
     Some(quote! {
         #[doc(hidden)]
-        fn cachekit_renewal(
-            #(#locals: #references),*
-        ) -> #krate::__private::#packed<<#companion as #krate::CachedFn>::Value, #error> {
+        fn #function #generics(#(#locals: #references),*) -> #krate::__private::#packed<#value, #error> #bounds {
             #(#copies)*
             #work
         }
@@ -73,10 +80,16 @@ fn copied(path: &TokenStream, ty: &Type, local: &Ident) -> TokenStream {
 ///
 /// It stands in the place of the error's type, as it asks for one that can be sent to another thread.
 pub(super) fn of_work(model: &Model) -> Option<TokenStream> {
-    let companion = &model.companion;
     model.owned_arguments()?;
-    let locals: Vec<Ident> = model.arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
+    let (host, function, given) = (model.host(), model.hidden_ident("renewal"), parameters(model).given());
+    let locals: Vec<Ident> = model.all_arguments().map(|argument| hygiene::as_local(&argument.name)).collect();
     let mut method = if model.is_async() { format_ident!("renewed_async") } else { format_ident!("renewed") };
     method.set_span(hygiene::ends(model.output.failed()).0);
-    Some(quote!(.#method(|(#(#locals,)*)| #companion::cachekit_renewal(#(#locals),*))))
+    Some(quote!(.#method(|(#(#locals,)*)| #host::#function #given(#(#locals),*))))
+}
+
+/// The parameters of a function that takes all arguments.
+fn parameters(model: &Model) -> Parameters {
+    let named = model.arguments.iter().flat_map(|argument| &argument.params);
+    Parameters::all(&model.item.sig.generics).with(named)
 }

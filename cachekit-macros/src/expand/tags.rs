@@ -9,7 +9,8 @@ use quote::{ToTokens, quote};
 use super::key;
 use crate::argument::Argument;
 use crate::hygiene;
-use crate::model::Model;
+use crate::model::{Home, Model};
+use crate::tag::Tag;
 
 /// Input: `tags = ["user:{id}", "all-users"]` and `id: u64, name: &str`.
 /// Output:
@@ -28,35 +29,53 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
         return None;
     }
     let arguments = model.key_arguments();
-    // The text and the names come from the macro alike, so that the one finds the others whoever wrote them.
-    let texts = tags.iter().map(|tag| hygiene::repeated(&tag.text));
-    let is_named = |argument: &Argument| tags.iter().any(|tag| tag.names.iter().any(|name| argument.has(name)));
+    let function = model.hidden_ident("tags");
+    let (generics, bounds) = model.key_parameters().declared();
+    let names = named(model, &tags);
+    let is_named = |argument: &Argument| is_named(&tags, argument);
     let parameters = arguments.iter().map(|argument| {
         let name = if is_named(argument) { hygiene::repeated(&argument.name) } else { quote!(_) };
         let reference = key::reference(model, argument);
         quote!(#name: #reference)
     });
-    let unpacked = arguments.iter().filter(|argument| is_named(argument)).map(|argument| key::unpacked(argument));
-    let names = hygiene::local("names");
     Some(quote! {
         #[doc(hidden)]
-        fn cachekit_tags(#(#parameters),*) -> #krate::__private::TagNames {
-            #(#unpacked)*
-            let mut #names = <#krate::__private::TagNames as ::core::default::Default>::default();
-            #(#names.add(::core::format_args!(#texts));)*
+        fn #function #generics(#(#parameters),*) -> #krate::__private::TagNames #bounds {
             #names
         }
     })
 }
 
+fn is_named(tags: &[&Tag], argument: &Argument) -> bool {
+    tags.iter().any(|tag| tag.names.iter().any(|name| argument.has(name)))
+}
+
+/// The names, where the arguments are references.
+fn named(model: &Model, tags: &[&Tag]) -> TokenStream {
+    let krate = &model.krate;
+    let arguments = model.key_arguments();
+    let is_named = |argument: &Argument| is_named(tags, argument);
+    // The text and the names come from the macro alike, so that the one finds the others whoever wrote them.
+    let texts = tags.iter().map(|tag| hygiene::repeated(&tag.text));
+    let unpacked = arguments.iter().filter(|argument| is_named(argument)).map(|argument| key::unpacked(argument));
+    let names = hygiene::local("names");
+    quote! {
+        #(#unpacked)*
+        let mut #names = <#krate::__private::TagNames as ::core::default::Default>::default();
+        #(#names.add(::core::format_args!(#texts));)*
+        #names
+    }
+}
+
 /// Output: `load_user::cachekit_tags(&id, &name)`, or no tags where the function has none.
 pub(super) fn call(model: &Model) -> TokenStream {
-    let Model { krate, companion, .. } = model;
+    let krate = &model.krate;
     if model.tags().is_empty() {
         return quote!(<#krate::__private::TagNames as ::core::default::Default>::default());
     }
     let names = model.key_arguments().into_iter().map(|argument| &argument.name);
-    quote!(#companion::cachekit_tags(#(&#names),*))
+    let path = path(model);
+    quote!(#path(#(&#names),*))
 }
 
 /// Output: `|| load_user::cachekit_tags(&id, &name)`, for where the tags are not always wanted.
@@ -69,18 +88,34 @@ pub(super) fn later(model: &Model) -> TokenStream {
     quote!(|| #tags)
 }
 
+/// Output: `load_user::cachekit_tags`.
+fn path(model: &Model) -> TokenStream {
+    let (host, tags, given) = (model.host(), model.hidden_ident("tags"), model.key_parameters().given());
+    quote!(#host::#tags #given)
+}
+
 /// Input: tags on `db: &Db, id: u64` with `skip(db)`.
 /// Output: `.tags(|(_, id)| load_user::cachekit_tags(id))`.
 pub(super) fn of_work(model: &Model) -> Option<TokenStream> {
-    if model.tags().is_empty() {
+    let tags = model.tags();
+    if tags.is_empty() {
         return None;
     }
-    let companion = &model.companion;
     let arguments = model.key_arguments();
-    let locals = arguments.iter().map(|argument| hygiene::as_local(&argument.name));
-    let all = model.arguments.iter().map(|argument| {
-        let forms_the_key = arguments.iter().any(|of_key| of_key.name == argument.name);
-        if forms_the_key { hygiene::as_local(&argument.name).into_token_stream() } else { quote!(_) }
-    });
-    Some(quote!(.tags(|(#(#all,)*)| #companion::cachekit_tags(#(#locals),*))))
+    let forms_the_key = |argument: &Argument| arguments.iter().any(|of_key| of_key.name == argument.name);
+    let (names, names_them) = if model.home == Home::Inline {
+        let names = model
+            .arguments
+            .iter()
+            .map(|argument| if is_named(&tags, argument) { hygiene::repeated(&argument.name) } else { quote!(_) });
+        (names.collect::<Vec<_>>(), named(model, &tags))
+    } else {
+        let locals = arguments.iter().map(|argument| hygiene::as_local(&argument.name));
+        let path = path(model);
+        let names = model.all_arguments().map(|argument| {
+            if forms_the_key(argument) { hygiene::as_local(&argument.name).into_token_stream() } else { quote!(_) }
+        });
+        (names.collect::<Vec<_>>(), quote!(#path(#(#locals),*)))
+    };
+    Some(quote!(.tags(|(#(#names,)*)| { #names_them })))
 }

@@ -7,11 +7,11 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use super::{check, coalesce, key, renewal, tags};
+use super::{at, check, coalesce, inline, renewal, tags};
 use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::lifetimes;
-use crate::model::Model;
+use crate::model::{Home, Model};
 
 /// Input: `pub fn load_user(db: &Db, id: u64) -> User { body }` with `skip(db)`.
 /// Output:
@@ -21,10 +21,15 @@ use crate::model::Model;
 /// }
 /// ```
 pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream {
-    let attrs = attrs::at(&model.item.attrs, Place::Wrapper);
+    let attrs = match model.home {
+        // The body stays here, and so does what changes it.
+        Home::Inline => attrs::others(&model.item.attrs),
+        _ => attrs::at(&model.item.attrs, Place::Wrapper),
+    };
     let vis = &model.item.vis;
     let sig = model.named_signature();
     let call = call(model, "call", None);
+    let call = if model.is_boxed { quote!(::std::boxed::Box::pin(async move { #call })) } else { call };
     // The user's braces: the function is theirs from end to end, and a lint such as `dead_code` judges it.
     let mut body = Group::new(Delimiter::Brace, quote!(#inner #call));
     body.set_span(model.item.body.span());
@@ -48,40 +53,50 @@ pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream
 /// with `.tags(…)` and `.renewed(…)` behind `Work::new(…)` where the attribute asks for them.
 /// A function that returns no `Result` returns one here that cannot fail, and it is unpacked outside.
 pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenStream {
-    let Model { krate, companion, .. } = model;
-    let key = key::call(model);
-    let names = model.arguments.iter().map(|argument| &argument.name);
-    let locals: Vec<Ident> = model.arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
-    let original = quote!(#companion::original(#(#locals),*));
+    let krate = &model.krate;
+    let (found, state, key) = at::call(model);
     let is_async = model.is_async();
-    let (body, share) = match (model.output.is_result, is_async) {
-        (true, true) => {
-            let output = coalesce::body(model, &quote!(#original.await));
-            (output.map_or(original, |output| quote!(async move { #output })), share(model))
-        }
-        (true, false) => (original, share(model)),
-        (false, false) => (quote!(::core::result::Result::Ok(#original)), quote!(::core::option::Option::None)),
-        (false, true) => {
-            let output = quote!(::core::result::Result::Ok(#original.await));
-            let output = coalesce::body(model, &output).unwrap_or(output);
-            (quote!(async move { #output }), quote!(::core::option::Option::None))
-        }
-    };
+    let is_result = model.output.is_result;
+    let share = if is_result { share(model) } else { quote!(::core::option::Option::None) };
+    let work = if model.home == Home::Inline { inline::work(model) } else { work(model) };
     let (verb, wait) =
         if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
-    let function = model.function();
     let (tags, renewed, refused) = (tags::of_work(model), renewal::of_work(model), refusal(model));
     let options = options.map(|options| quote!(#options,));
     let call = quote! {
         #krate::__private::#verb(
-            #function,
+            #state,
             #options
             #key,
             #share,
-            #krate::__private::Work::new((#(#names,)*), |(#(#locals,)*)| #body) #tags #renewed #refused,
+            #work #tags #renewed #refused,
         ) #wait
     };
-    if model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
+    let call = if is_result { call } else { quote!(#krate::__private::infallible(#call)) };
+    quote!(#found #call)
+}
+
+/// Output: `Work::new((db, id), |(db, id)| load_user::original(db, id))`.
+fn work(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let values = model.all_values();
+    let locals: Vec<Ident> = model.all_arguments().map(|argument| hygiene::as_local(&argument.name)).collect();
+    let original = model.original();
+    let original = quote!(#original(#(#locals),*));
+    let body = match (model.output.is_result, model.is_async()) {
+        (true, true) => {
+            let output = coalesce::body(model, &quote!(#original.await));
+            output.map_or(original, |output| quote!(async move { #output }))
+        }
+        (true, false) => original,
+        (false, false) => quote!(::core::result::Result::Ok(#original)),
+        (false, true) => {
+            let output = quote!(::core::result::Result::Ok(#original.await));
+            let output = coalesce::body(model, &output).unwrap_or(output);
+            quote!(async move { #output })
+        }
+    };
+    quote!(#krate::__private::Work::new((#(#values,)*), |(#(#locals,)*)| #body))
 }
 
 /// How an error of the backend becomes one of the function's, where that has a `From` for it.
@@ -89,7 +104,7 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
 /// Found as [`share`] is; nothing for functions that cannot be told one.
 pub(super) fn refusal(model: &Model) -> TokenStream {
     let krate = &model.krate;
-    let borrows = lifetimes::first_borrow(&model.output.ty, &model.item.sig.generics).is_some();
+    let borrows = lifetimes::first_borrow(&model.output.ty, &model.scope).is_some();
     if !model.output.is_result || model.args.in_memory.is_some() || borrows {
         return TokenStream::new();
     }
@@ -112,7 +127,7 @@ pub(super) fn share(model: &Model) -> TokenStream {
         let copy = check::pointer(&quote!(fn(&#error) -> #error), share_error);
         return quote!(#krate::__private::Share::by(#copy));
     }
-    if lifetimes::first_borrow(&model.output.ty, &model.item.sig.generics).is_some() {
+    if lifetimes::first_borrow(&model.output.ty, &model.scope).is_some() {
         return quote!(#krate::__private::Share::none());
     }
     if model.args.error_ttl.is_some() {

@@ -18,6 +18,7 @@ use crate::events;
 use crate::flight::looks::Looker;
 use crate::flight::{Shared, reentrance};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
+use crate::info::FnInfo;
 use crate::near::{Found, Made};
 use crate::record::{self, Envelope, Record, UnixMillis};
 use crate::remote::{Caller, Hold, Remote, Seen};
@@ -117,6 +118,9 @@ impl Stored {
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The backend that the value goes to; none where it never leaves the process.
     pub(crate) fn remote(&self) -> Option<Arc<Remote>> {
+        if self.info.is_some_and(FnInfo::is_unkeyed) {
+            return None;
+        }
         let remote = self.core.remote()?;
         (self.policy.storage.is_some() || remote.keeps_live()).then_some(remote)
     }

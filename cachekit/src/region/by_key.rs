@@ -2,7 +2,7 @@
 
 use super::call::{Call, Policy};
 use super::invalidation::Place;
-use super::{Region, mismatch};
+use super::{Found, Region, mismatch};
 use crate::companion::{Storable, Value};
 use crate::error::Error;
 use crate::info::FnInfo;
@@ -57,16 +57,19 @@ impl Region {
         let core = self.core();
         let mut places = Vec::with_capacity(keys.len());
         for key in &keys {
-            let (near, flight_key, info) = self.find(key)?;
-            let leaves = |keeps_live: bool| keeps_live || !info.is_some_and(FnInfo::is_in_memory);
+            let mut found = self.find(key)?;
+            let siblings: Vec<_> = found.drain(1..).filter_map(|found| Some((found.near?, found.key))).collect();
+            let Some(Found { near, key: flight_key, info }) = found.pop() else { continue };
+            let is_in_memory = info.is_some_and(FnInfo::is_in_memory);
+            let leaves = |keeps_live: bool| !is_in_memory || keeps_live && !info.is_some_and(FnInfo::is_unkeyed);
             let remote = core.remote().filter(|remote| leaves(remote.keeps_live()));
-            places.push((near, flight_key, remote.map(|remote| (remote, core.backend_key(key)))));
+            places.push((near, flight_key, siblings, remote.map(|remote| (remote, core.backend_key(key)))));
         }
         let all: Vec<Place<'_>> = places
             .iter()
-            .map(|(near, key, remote)| {
+            .map(|(near, key, siblings, remote)| {
                 let near: &dyn AnyNear = near.as_ref().map_or(&*self.0.hand, |near| &**near);
-                Place { core, near, key, remote: remote.clone() }
+                Place { core, near, key, siblings: siblings.clone(), remote: remote.clone() }
             })
             .collect();
         Place::forget_all(&all, caller).await

@@ -224,7 +224,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
 
     pub(super) fn place(&self) -> Place<'_> {
         let remote = self.remote().map(|remote| (remote, self.backend_key()));
-        Place { core: &self.core, near: self.near.any(), key: &self.key, remote }
+        let siblings = self.info.map(FnInfo::siblings).unwrap_or_default();
+        let sibling = |(near, table)| (near, self.core.flight_key(table, self.key.arguments.clone()));
+        let siblings = siblings.into_iter().filter_map(|function| function.table().ok()).map(sibling).collect();
+        Place { core: &self.core, near: self.near.any(), key: &self.key, siblings, remote }
     }
 
     /// Whether somebody in this process computes the entry.

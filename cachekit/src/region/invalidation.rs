@@ -32,6 +32,8 @@ pub(crate) struct Place<'a> {
     pub(crate) core: &'a Core,
     pub(crate) near: &'a dyn AnyNear,
     pub(crate) key: &'a FlightKey,
+    /// Where else in this process entries of the same key are: tables of other instantiations of the function.
+    pub(crate) siblings: Vec<(Arc<dyn AnyNear>, FlightKey)>,
     /// The backend that has the entry too, with the key by which it knows it.
     pub(crate) remote: Option<(Arc<Remote>, String)>,
 }
@@ -70,11 +72,13 @@ impl Place<'_> {
     pub(crate) async fn expire(self, caller: Caller<'_>) -> Result<(), Error> {
         self.told("entry, expired");
         let Some((remote, key)) = &self.remote else {
-            let mut _failure = None;
-            self.near.pinned_any(&mut |table| {
-                _failure = self.core.flights.overtake(self.key, || {
-                    table.expire(&self.key.arguments);
-                    self.core.failures.forget(self.key)
+            self.each(|near, key| {
+                let mut _failure = None;
+                near.pinned_any(&mut |table| {
+                    _failure = self.core.flights.overtake(key, || {
+                        table.expire(&key.arguments);
+                        self.core.failures.forget(key)
+                    });
                 });
             });
             return Ok(());
@@ -87,7 +91,14 @@ impl Place<'_> {
 
     /// Removes the entry from this process; what is being computed or read is not kept.
     pub(crate) fn remove(&self) {
-        remove(self.core, self.near, self.key);
+        self.each(|near, key| remove(self.core, near, key));
+    }
+
+    fn each(&self, then: impl Fn(&dyn AnyNear, &FlightKey)) {
+        then(self.near, self.key);
+        for (near, key) in &self.siblings {
+            then(&**near, key);
+        }
     }
 
     pub(crate) fn told(&self, what: &'static str) {

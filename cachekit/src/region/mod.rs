@@ -298,7 +298,7 @@ impl Region {
     /// How many callers wait for a computation of the key.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn waiting(&self, key: &Key) -> usize {
-        self.find(key).map_or(0, |(_, key, _)| self.0.core.flights.followers(&key))
+        self.find(key).map_or(0, |found| found.iter().map(|found| self.0.core.flights.followers(&found.key)).sum())
     }
 
     /// The entry by hand of a text, as one of values `T`.
@@ -319,17 +319,27 @@ impl Region {
     }
 
     /// The entry of a key as one of values `T`.
+    ///
+    /// Where several instantiations of a function have the key, it is one that holds a `T`, and has the entry if one has.
     pub(crate) fn entry<T: Value>(&self, key: &Key, policy: Policy<T>) -> Result<Call<T>, Error> {
-        let (near, flight_key, info) = self.find(key)?;
-        let near: Arc<dyn Near<T>> = match near {
-            None => Arc::new(HandNear(Arc::clone(&self.0.hand))),
-            Some(any) => {
-                let mut near: Option<Arc<dyn Near<T>>> = None;
-                let holds = any.value_type();
-                any.provide(&mut near);
-                near.ok_or_else(|| mismatch::<T>(key, holds))?
+        let (mut chosen, mut holds) = (None, "");
+        for place in self.find(key)? {
+            let mut near: Option<Arc<dyn Near<T>>> = None;
+            match place.near {
+                None => near = Some(Arc::new(HandNear(Arc::clone(&self.0.hand)))),
+                Some(any) => {
+                    holds = any.value_type();
+                    any.provide(&mut near);
+                }
             }
-        };
+            let has_entry = |near: &Arc<dyn Near<T>>| near.read(&place.key.arguments, false).is_some();
+            if let Some(near) = near
+                && (chosen.is_none() || has_entry(&near))
+            {
+                chosen = Some((near, place.key, place.info));
+            }
+        }
+        let (near, flight_key, info) = chosen.ok_or_else(|| mismatch::<T>(key, holds))?;
         Ok(Call {
             core: Arc::clone(&self.0.core),
             near,
@@ -361,28 +371,42 @@ impl Region {
         Ok(call)
     }
 
-    /// Where an entry is: in the table of a function, or among those made by hand.
-    fn find(&self, key: &Key) -> Result<Place, Error> {
+    /// Where an entry is: in the table of a function, or in those of its instantiations, or among those made by hand.
+    ///
+    /// Never empty.
+    fn find(&self, key: &Key) -> Result<Vec<Found>, Error> {
+        let mut places = Vec::new();
         if let Form::Call { function, arguments } = key.form() {
-            let found = match key.origin() {
-                Some(origin) if registry::has_keys(origin, &self.0.core, function) => Some(origin),
-                _ => registry::function(&self.0.core, function)?,
+            let functions = match key.origin() {
+                Some(origin) if registry::has_keys(origin.info(), &self.0.core, function) => {
+                    let mut functions = origin.info().siblings();
+                    functions.insert(0, origin);
+                    functions
+                }
+                _ => registry::functions(&self.0.core, function)?,
             };
-            if let Some(found) = found {
-                let (near, table) = found.table()?;
+            for function in functions {
+                let (near, table) = function.table()?;
                 if near.hash(arguments).is_some() {
-                    let arguments = arguments.clone();
-                    return Ok((Some(near), self.core().flight_key(table, arguments), Some(found.info())));
+                    let key = self.core().flight_key(table, arguments.clone());
+                    places.push(Found { near: Some(near), key, info: Some(function.info()) });
                 }
             }
         }
-        let key = self.hand_key(&key.to_string());
-        Ok((None, key, None))
+        if places.is_empty() {
+            places.push(Found { near: None, key: self.hand_key(&key.to_string()), info: None });
+        }
+        Ok(places)
     }
 }
 
-/// The table, or none for an entry made by hand; the key in it; the function.
-type Place = (Option<Arc<dyn AnyNear>>, FlightKey, Option<&'static FnInfo>);
+/// Where an entry may be.
+struct Found {
+    /// The table of a function; `None` for an entry made by hand.
+    near: Option<Arc<dyn AnyNear>>,
+    key: FlightKey,
+    info: Option<&'static FnInfo>,
+}
 
 fn mismatch<T>(key: &Key, holds: &str) -> Error {
     let wanted = std::any::type_name::<T>();

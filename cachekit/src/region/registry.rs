@@ -212,7 +212,7 @@ pub fn check() -> Result<(), Error> {
     }
     let mut functions: HashMap<String, &FnInfo> = HashMap::new();
     for annotated in inventory::iter::<Annotated> {
-        let info = annotated.function().info();
+        let info = annotated.info();
         let (file, line) = info.place();
         let senseless = info.timing().faults().into_iter();
         faults.extend(senseless.map(|fault| format!("{file}:{line}: `{}`: {fault}", info.path())));
@@ -263,7 +263,7 @@ fn region_misfits(region: &Region) -> Vec<String> {
     let settings = region.core().settings();
     let mut of_region = inventory::iter::<Annotated>
         .into_iter()
-        .map(|annotated| annotated.function().info())
+        .map(|annotated| annotated.info())
         .filter(|info| info.region().is_ok_and(|of| Arc::ptr_eq(of.core(), region.core())));
     let some_have = of_region.any(|info| !matches!(info.effective_ttl(None), Ttl::None));
     let ttl = match settings.ttl {
@@ -285,6 +285,7 @@ fn function_misfits(info: &FnInfo, region: &Region) -> Vec<String> {
     let inherited = settings.timing.misfits(ttl);
     misfits.retain(|misfit| !inherited.contains(misfit));
     misfits.extend(info.runner_misfit(region.core()).map(str::to_owned));
+    misfits.extend(info.key_misfit(region.core()).map(str::to_owned));
     misfits
 }
 
@@ -302,35 +303,34 @@ fn twice(name: &str, first: &StaticRegion, second: &StaticRegion) -> String {
     format!("two regions are named `{name}`, {}: rename one of them", places.join(" and "))
 }
 
-/// The annotated function of a region whose keys begin with `text`.
+/// The annotated function of a region whose keys begin with `text`: all of its instantiations that somebody has asked for.
 ///
 /// # Errors
 ///
 /// If two functions have these keys.
-pub(crate) fn function(core: &Arc<Core>, text: &str) -> Result<Option<&'static dyn AnyFunction>, Error> {
+pub(crate) fn functions(core: &Arc<Core>, text: &str) -> Result<Vec<&'static dyn AnyFunction>, Error> {
     /// By name; the text before the arguments depends on the region's settings, the name does not.
-    static FUNCTIONS: LazyLock<HashMap<String, Vec<&'static dyn AnyFunction>>> = LazyLock::new(|| {
-        let mut functions: HashMap<String, Vec<&'static dyn AnyFunction>> = HashMap::new();
+    static FUNCTIONS: LazyLock<HashMap<String, Vec<Annotated>>> = LazyLock::new(|| {
+        let mut functions: HashMap<String, Vec<Annotated>> = HashMap::new();
         for annotated in inventory::iter::<Annotated> {
-            let function = annotated.function();
-            functions.entry(function.info().path()).or_default().push(function);
+            functions.entry(annotated.info().path()).or_default().push(*annotated);
         }
         functions
     });
-    let Some(rest) = text.strip_prefix(&super::region_text(&core.name)) else { return Ok(None) };
+    let Some(rest) = text.strip_prefix(&super::region_text(&core.name)) else { return Ok(Vec::new()) };
     let path = &rest[..rest.find(['[', '@']).unwrap_or(rest.len())];
-    let mut found = FUNCTIONS.get(path).into_iter().flatten().filter(|function| has_keys(**function, core, text));
+    let mut found =
+        FUNCTIONS.get(path).into_iter().flatten().filter(|annotated| has_keys(annotated.info(), core, text));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(Error::new(
             Kind::Check,
             format!("two functions have the keys `{text}|…`: write `namespace = \"…\"` on one of them"),
         )),
-        (function, _) => Ok(function.copied()),
+        (function, _) => Ok(function.map(|annotated| annotated.functions()).unwrap_or_default()),
     }
 }
 
 /// Whether the function is one of the region, and its keys begin with `text`.
-pub(crate) fn has_keys(function: &dyn AnyFunction, core: &Arc<Core>, text: &str) -> bool {
-    let info = function.info();
+pub(crate) fn has_keys(info: &FnInfo, core: &Arc<Core>, text: &str) -> bool {
     info.region().is_ok_and(|region| Arc::ptr_eq(region.core(), core)) && info.text(core) == text
 }

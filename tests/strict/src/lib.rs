@@ -28,9 +28,11 @@
 pub mod arguments;
 pub mod attributes;
 pub mod futures;
+pub mod generics;
 pub mod hygiene;
 pub mod key_parts;
 pub mod keys;
+pub mod methods;
 pub mod places;
 pub mod renewals;
 pub mod results;

@@ -1,11 +1,13 @@
 use cachekit::cache_on_arguments;
 
+struct Repo;
+
 #[cache_on_arguments(region = "users", owner = Repo)]
-fn load(id: u64) -> u64 {
+fn find(id: u64) -> u64 {
     id
 }
 
 fn main() {
-    load(1);
-    let _ = load::get(1);
+    let _ = Repo;
+    find(1);
 }

@@ -1,10 +1,10 @@
 use cachekit::cache_on_arguments;
 
 #[cache_on_arguments(region = "users")]
-fn load<const N: usize>(id: [u8; N]) -> usize {
-    id.len()
+fn load<T: From<u64>>(id: u64) -> T {
+    T::from(id)
 }
 
 fn main() {
-    load([1]);
+    load::<u64>(1);
 }

@@ -1,0 +1,15 @@
+use cachekit::cache_on_arguments;
+
+struct Repo;
+
+#[cachekit::methods]
+impl Repo {
+    #[cache_on_arguments(region = "users", background)]
+    fn find(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {
+    Repo.find(1);
+}

@@ -1,0 +1,6 @@
+#[cachekit::methods]
+struct Repo;
+
+fn main() {
+    let _ = Repo;
+}

@@ -1,0 +1,14 @@
+use cachekit::cache_on_arguments;
+
+struct Repo;
+
+impl Repo {
+    #[cache_on_arguments(region = "users", owner = "Repo")]
+    fn find(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {
+    Repo.find(1);
+}

@@ -1,0 +1,18 @@
+use cachekit::cache_on_arguments;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct User(u64);
+
+struct Repo;
+
+#[cachekit::methods]
+impl Repo {
+    #[cache_on_arguments(region = "users")]
+    fn find(&self, id: u64) -> User {
+        User(id)
+    }
+}
+
+fn main() {
+    Repo.find(1);
+}
