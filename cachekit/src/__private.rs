@@ -34,7 +34,7 @@ use crate::options::CallOptions;
 use crate::region::call::Call;
 pub use crate::region::registry::Declared;
 pub use crate::region::share::Share;
-pub use crate::region::work::{Owned, OwnedTask, Work};
+pub use crate::region::work::{Owned, OwnedTask, Renews, Work};
 use crate::remote::Caller;
 pub use crate::tags::TagNames;
 
@@ -268,15 +268,12 @@ impl<F: CachedFn + 'static> State for Of<F> {
     }
 }
 
-type SyncWork<F, E, A, B> = Work<<F as State>::Value, E, A, B, Owned<<F as State>::Value, E>>;
-type AsyncWork<F, E, A, B> = Work<<F as State>::Value, E, A, B, OwnedTask<<F as State>::Value, E>>;
-
 #[inline]
-pub fn call<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn call<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
     state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: SyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     match state.function().hit(&key) {
         Some(value) => Ok(value),
@@ -286,21 +283,21 @@ pub fn call<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
 
 #[cold]
 #[inline(never)]
-fn miss<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+fn miss<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
     state: &'static F,
     key: &KeyWriter,
     share: Option<Share<E>>,
-    work: SyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     state.function().expect_call(key).run(share, work).map(|served| served.value)
 }
 
 #[inline]
-pub async fn call_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn call_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
     state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: AsyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     if let Some(value) = state.function().hit(&key) {
         return Ok(value);
@@ -310,44 +307,44 @@ pub async fn call_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Re
     Box::pin(async move { call.run_async(Caller::Task, share, work).await }).await.map(|served| served.value)
 }
 
-pub fn fetch<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn fetch<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
     state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: SyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<Fetched<F::Value>, E> {
     let call = state.function().expect_call(&key);
     call.run(share, work).map(|served| Fetched::new(served, call.core.now()))
 }
 
-pub async fn fetch_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn fetch_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
     state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: AsyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<Fetched<F::Value>, E> {
     let call = state.function().expect_call(&key);
     call.run_async(Caller::Task, share, work).await.map(|served| Fetched::new(served, call.core.now()))
 }
 
-pub fn with<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn with<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
     state: &'static F,
     options: impl FnOnce(CallOptions) -> CallOptions,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: SyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     let mut call = state.function().expect_call(&key);
     call.options = options(CallOptions::default());
     if call.options.reads { call.run(share, work).map(|served| served.value) } else { call.refresh(share, work) }
 }
 
-pub async fn with_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn with_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
     state: &'static F,
     options: impl FnOnce(CallOptions) -> CallOptions,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: AsyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     let mut call = state.function().expect_call(&key);
     call.options = options(CallOptions::default());
@@ -358,20 +355,20 @@ pub async fn with_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Re
     }
 }
 
-pub fn refresh<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>>(
+pub fn refresh<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
     state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: SyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     state.function().expect_call(&key).refresh(share, work)
 }
 
-pub async fn refresh_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>>(
+pub async fn refresh_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
     state: &'static F,
     key: KeyWriter,
     share: Option<Share<E>>,
-    work: AsyncWork<F, E, A, B>,
+    work: Work<F::Value, E, A, B, D>,
 ) -> Result<F::Value, E> {
     state.function().expect_call(&key).refresh_async(Caller::Task, share, work).await
 }
@@ -381,19 +378,19 @@ pub fn get<F: State>(
     key: KeyWriter,
     tags: impl FnOnce() -> TagNames,
 ) -> Result<Option<F::Value>, Error> {
-    block_on(call_to_get(state, &key, tags)?.get(Caller::Thread))
+    get_of(state.function(), &key, tags)
 }
 
 pub fn set<F: State>(state: &'static F, key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
-    block_on(call_to_set(state, &key, tags)?.set(Caller::Thread, value))
+    set_of(state.function(), &key, tags, value)
 }
 
 pub fn invalidate<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
-    block_on(state.function().call(&key)?.invalidate(Caller::Thread))
+    invalidate_of(state.function(), &key)
 }
 
 pub fn expire<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
-    block_on(state.function().call(&key)?.expire(Caller::Thread))
+    expire_of(state.function(), &key)
 }
 
 pub fn get_async<F: State>(
@@ -402,85 +399,143 @@ pub fn get_async<F: State>(
     tags: impl FnOnce() -> TagNames,
 ) -> impl Future<Output = Result<Option<F::Value>, Error>> {
     // Outside the future: what the tags are made of need not be `Sync`.
-    let call = call_to_get(state, &key, tags);
-    async move { call?.get(Caller::Task).await }
+    get_async_of(call_to_get(state.function(), &key, tags))
 }
 
-pub async fn set_async<F: State>(
+pub fn set_async<F: State>(
     state: &'static F,
     key: KeyWriter,
     tags: TagNames,
     value: F::Value,
+) -> impl Future<Output = Result<(), Error>> {
+    set_async_of(state.function(), key, tags, value)
+}
+
+pub fn invalidate_async<F: State>(state: &'static F, key: KeyWriter) -> impl Future<Output = Result<(), Error>> {
+    invalidate_async_of(state.function(), key)
+}
+
+pub fn expire_async<F: State>(state: &'static F, key: KeyWriter) -> impl Future<Output = Result<(), Error>> {
+    expire_async_of(state.function(), key)
+}
+
+#[must_use]
+pub fn key<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Key {
+    key_of(state.function(), &key, tags)
+}
+
+#[must_use]
+pub fn entry<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Entry<F::Value> {
+    Entry::new(tagged_call(state.function(), &key, tags))
+}
+
+#[must_use]
+pub fn entry_async<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> AsyncEntry<F::Value> {
+    AsyncEntry::new(tagged_call(state.function(), &key, tags))
+}
+
+// Compiled for each type of value and of key, rather than for each function.
+
+fn get_of<V: Value, K: ArgKey>(
+    function: &'static Function<V, K>,
+    key: &KeyWriter,
+    tags: impl FnOnce() -> TagNames,
+) -> Result<Option<V>, Error> {
+    block_on(call_to_get(function, key, tags)?.get(Caller::Thread))
+}
+
+async fn get_async_of<V: Value>(call: Result<Call<V>, Error>) -> Result<Option<V>, Error> {
+    call?.get(Caller::Task).await
+}
+
+fn set_of<V: Value, K: ArgKey>(
+    function: &'static Function<V, K>,
+    key: &KeyWriter,
+    tags: TagNames,
+    value: V,
 ) -> Result<(), Error> {
-    call_to_set(state, &key, tags)?.set(Caller::Task, value).await
+    block_on(call_to_set(function, key, tags)?.set(Caller::Thread, value))
 }
 
-pub async fn invalidate_async<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
-    state.function().call(&key)?.invalidate(Caller::Task).await
+async fn set_async_of<V: Value, K: ArgKey>(
+    function: &'static Function<V, K>,
+    key: KeyWriter,
+    tags: TagNames,
+    value: V,
+) -> Result<(), Error> {
+    call_to_set(function, &key, tags)?.set(Caller::Task, value).await
 }
 
-pub async fn expire_async<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
-    state.function().call(&key)?.expire(Caller::Task).await
+fn invalidate_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
+    block_on(function.call(key)?.invalidate(Caller::Thread))
+}
+
+async fn invalidate_async_of<V: Value, K: ArgKey>(
+    function: &'static Function<V, K>,
+    key: KeyWriter,
+) -> Result<(), Error> {
+    function.call(&key)?.invalidate(Caller::Task).await
+}
+
+fn expire_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
+    block_on(function.call(key)?.expire(Caller::Thread))
+}
+
+async fn expire_async_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: KeyWriter) -> Result<(), Error> {
+    function.call(&key)?.expire(Caller::Task).await
+}
+
+fn key_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Key {
+    function.key(key).made_by(function, tags)
 }
 
 /// A backend is asked for the epochs of the tags together with the entry.
-fn call_to_get<F: State>(
-    state: &'static F,
+fn call_to_get<V: Value, K: ArgKey>(
+    function: &'static Function<V, K>,
     key: &KeyWriter,
     tags: impl FnOnce() -> TagNames,
-) -> Result<Call<F::Value>, Error> {
-    let mut call = state.function().call(key)?;
+) -> Result<Call<V>, Error> {
+    let mut call = function.call(key)?;
     if call.remote().is_some() {
         call.tags = tags();
     }
     Ok(call)
 }
 
-fn call_to_set<F: State>(state: &'static F, key: &KeyWriter, tags: TagNames) -> Result<Call<F::Value>, Error> {
-    let mut call = state.function().call(key)?;
+fn call_to_set<V: Value, K: ArgKey>(
+    function: &'static Function<V, K>,
+    key: &KeyWriter,
+    tags: TagNames,
+) -> Result<Call<V>, Error> {
+    let mut call = function.call(key)?;
     call.tags = tags;
     Ok(call)
 }
 
-#[must_use]
-pub fn key<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Key {
-    state.function().key(&key).made_by(state.function(), tags)
-}
-
-#[must_use]
-pub fn entry<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Entry<F::Value> {
-    Entry::new(tagged_call(state, &key, tags))
-}
-
-#[must_use]
-pub fn entry_async<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> AsyncEntry<F::Value> {
-    AsyncEntry::new(tagged_call(state, &key, tags))
-}
-
-fn tagged_call<F: State>(state: &'static F, key: &KeyWriter, tags: TagNames) -> Call<F::Value> {
-    let mut call = state.function().expect_call(key);
+fn tagged_call<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Call<V> {
+    let mut call = function.expect_call(key);
     call.tags = tags;
     call
 }
 
 /// The body of a function where it stands: `body` knows its arguments by `args`.
 #[inline]
-pub fn inline<V, E, A, B: FnOnce(A) -> Result<V, E>, D>(args: A, body: B) -> Work<V, E, A, B, D> {
+pub fn inline<V, E, A, B: FnOnce(A) -> Result<V, E>>(args: A, body: B) -> Work<V, E, A, B, ()> {
     Work::new(args, body)
 }
 
 #[inline]
-pub fn inline_infallible<V, A, B: FnOnce(A) -> V, D>(
+pub fn inline_infallible<V, A, B: FnOnce(A) -> V>(
     args: A,
     body: B,
-) -> Work<V, Infallible, A, impl FnOnce(A) -> Result<V, Infallible>, D> {
+) -> Work<V, Infallible, A, impl FnOnce(A) -> Result<V, Infallible>, ()> {
     Work::new(args, |args| Ok(body(args)))
 }
 
 #[inline]
-pub fn inline_task<V, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<V, E>>, D>(
+pub fn inline_task<V, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<V, E>>>(
     args: A,
     body: B,
-) -> Work<V, E, A, B, D> {
+) -> Work<V, E, A, B, ()> {
     Work::new(args, body)
 }

@@ -14,7 +14,7 @@ use super::share::Share;
 use super::stats::Event;
 use super::step::{Renewable, Renewing, Step, fresh_or};
 use super::through::Claimed;
-use super::work::Work;
+use super::work::{Renews, Work};
 use crate::error::Error;
 use crate::fetched::{Served, Source};
 use crate::flight::{Ended, Lead, Outcome, Shared, block_on, reentrance};
@@ -65,7 +65,11 @@ pub(super) struct Computation<V> {
 /// calls it.
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Serves the entry or computes it.
-    pub(crate) fn run<E, A, B, D>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<Served<V>, E>
+    pub(crate) fn run<E, A, B, D: Renews>(
+        &self,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, D>,
+    ) -> Result<Served<V>, E>
     where
         B: FnOnce(A) -> Result<V, E>,
     {
@@ -76,7 +80,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 Next::Alone => return work.run().map(Served::computed),
                 Next::Compute(computation) => return unwound(self.compute(computation, share, work)),
                 Next::Renew(renewable) => {
-                    if let Some(served) = self.renew(renewable, &mut request, |renewing| work.renew(renewing, share)) {
+                    if D::MAY_BE
+                        && let Some(served) =
+                            self.renew(renewable, &mut request, |renewing| work.renew(renewing, share))
+                    {
                         return Ok(served);
                     }
                 }
@@ -85,7 +92,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// As [`run`](Self::run), for tasks.
-    pub(crate) async fn run_async<E, A, B, F, D>(
+    pub(crate) async fn run_async<E, A, B, F, D: Renews>(
         &self,
         caller: Caller<'_>,
         share: Option<Share<E>>,
@@ -105,7 +112,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     return unwound(Box::pin(self.compute_async(caller, computation, share, work)).await);
                 }
                 Next::Renew(renewable) => {
-                    if let Some(served) = self.renew(renewable, &mut request, |renewing| work.renew(renewing, share)) {
+                    if D::MAY_BE
+                        && let Some(served) =
+                            self.renew(renewable, &mut request, |renewing| work.renew(renewing, share))
+                    {
                         return Ok(served);
                     }
                 }
@@ -114,7 +124,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Computes whatever is stored, and replaces it.
-    pub(crate) fn refresh<E, A, B, D>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<V, E>
+    pub(crate) fn refresh<E, A, B, D: Renews>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<V, E>
     where
         B: FnOnce(A) -> Result<V, E>,
     {
@@ -125,7 +135,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// As [`refresh`](Self::refresh), for tasks.
-    pub(crate) async fn refresh_async<E, A, B, F, D>(
+    pub(crate) async fn refresh_async<E, A, B, F, D: Renews>(
         &self,
         caller: Caller<'_>,
         share: Option<Share<E>>,
@@ -144,7 +154,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    fn request<E, A, B, D>(&self, share: Option<Share<E>>, work: &Work<V, E, A, B, D>) -> Request<E> {
+    fn request<E, A, B, D: Renews>(&self, share: Option<Share<E>>, work: &Work<V, E, A, B, D>) -> Request<E> {
         let in_background = work.is_renewable(self);
         let remote = self.remote().map(|remote| (remote, self.names(work)));
         Request { share, refusal: work.refusal, in_background, remote }

@@ -12,7 +12,7 @@ use super::share::Share;
 use super::stats::Event;
 use super::step::fresh_or;
 use super::through::Kept;
-use super::work::Work;
+use super::work::{Renews, Work};
 use crate::clock::{Nanos, nanos};
 use crate::events;
 use crate::fetched::{Served, Source};
@@ -60,7 +60,7 @@ pub(super) type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Computes, and serves what came of it.
-    pub(super) fn compute<E, A, B, D>(
+    pub(super) fn compute<E, A, B, D: Renews>(
         &self,
         computation: Computation<V>,
         share: Option<Share<E>>,
@@ -78,7 +78,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// As [`compute`](Self::compute), for tasks.
-    pub(super) async fn compute_async<E, A, B, F, D>(
+    pub(super) async fn compute_async<E, A, B, F, D: Renews>(
         &self,
         caller: Caller<'_>,
         computation: Computation<V>,

@@ -12,7 +12,7 @@ use super::call::Call;
 use super::settle::Why;
 use super::stats::Event;
 use super::step::Step;
-use super::work::Work;
+use super::work::{Renews, Work};
 use crate::backend::{Acquired, Content};
 use crate::clock::{nanos, sleep_until};
 use crate::error::Error;
@@ -51,7 +51,7 @@ pub(super) enum Kept {
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// The names of the tags of what is read or computed.
-    pub(super) fn names<E, A, B, D>(&self, work: &Work<V, E, A, B, D>) -> TagNames {
+    pub(super) fn names<E, A, B, D: Renews>(&self, work: &Work<V, E, A, B, D>) -> TagNames {
         let mut names = self.tags.clone();
         work.tag(&mut names);
         names

@@ -21,6 +21,25 @@ pub type Owned<V, E> = Box<dyn FnOnce() -> Result<V, E> + Send>;
 /// A task that owns what it needs.
 pub type OwnedTask<V, E> = Pin<Box<dyn Future<Output = Result<V, E>> + Send>>;
 
+/// Whether there may be a renewal in the background, by the type of the body with arguments of its own: `()` is none, and
+/// what there would be for it is not compiled.
+pub trait Renews {
+    /// Whether there may be one.
+    const MAY_BE: bool;
+}
+
+impl Renews for () {
+    const MAY_BE: bool = false;
+}
+
+impl<V, E> Renews for Owned<V, E> {
+    const MAY_BE: bool = true;
+}
+
+impl<V, E> Renews for OwnedTask<V, E> {
+    const MAY_BE: bool = true;
+}
+
 /// The arguments of a call and what to do with them.
 ///
 /// `A` are the arguments as a tuple, `B` the body, `D` the body with arguments of its own.
@@ -44,13 +63,15 @@ pub(super) struct Renewal<V, E, A, D> {
 
 type Start<V, E, D> = fn(Renewing<V>, Option<Share<E>>, D) -> bool;
 
-impl<V, E, A, B, D> Work<V, E, A, B, D> {
+impl<V, E, A, B> Work<V, E, A, B, ()> {
     /// The body, and the arguments to run it on.
     #[inline]
     pub fn new(args: A, body: B) -> Self {
         Self { args, body, tags: None, renewal: None, refusal: None }
     }
+}
 
+impl<V, E, A, B, D: Renews> Work<V, E, A, B, D> {
     /// Names the tags of the value.
     #[must_use]
     #[inline]
@@ -84,35 +105,39 @@ impl<V, E, A, B, D> Work<V, E, A, B, D> {
     /// Whether somebody can renew the value in the background.
     pub(super) fn is_renewable<T>(&self, call: &Call<T>) -> bool {
         let is_driven = |renewal: &Renewal<V, E, A, D>| !renewal.is_async || call.core.has_runner() || has_current();
+        if !D::MAY_BE {
+            return false;
+        }
         // What is in the background is in no session, and stores nothing in this one.
         call.key.session == 0 && self.renewal.as_ref().is_some_and(is_driven)
     }
 
     /// Renews the value in the background; false where there is no room for that.
     pub(super) fn renew(&self, mut renewing: Renewing<V>, share: Option<Share<E>>) -> bool {
-        let Some(renewal) = &self.renewal else { return false };
+        let Some(renewal) = self.renewal.as_ref().filter(|_| D::MAY_BE) else { return false };
         self.tag(&mut renewing.call.tags);
         (renewal.start)(renewing, share, (renewal.own)(&self.args))
     }
 }
 
-impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, Owned<V, E>> {
+impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, ()> {
     /// Renewals run in the background, on arguments that `own` makes.
     #[must_use]
     #[inline]
-    pub fn renewed(mut self, own: fn(&A) -> Owned<V, E>) -> Self {
-        self.renewal = Some(Renewal { own, start, is_async: false });
-        self
+    pub fn renewed(self, own: fn(&A) -> Owned<V, E>) -> Work<V, E, A, B, Owned<V, E>> {
+        self.with(Renewal { own, start, is_async: false })
     }
-}
 
-impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, OwnedTask<V, E>> {
     /// As [`renewed`](Self::renewed), for tasks.
     #[must_use]
     #[inline]
-    pub fn renewed_async(mut self, own: fn(&A) -> OwnedTask<V, E>) -> Self {
-        self.renewal = Some(Renewal { own, start: start_async, is_async: true });
-        self
+    pub fn renewed_async(self, own: fn(&A) -> OwnedTask<V, E>) -> Work<V, E, A, B, OwnedTask<V, E>> {
+        self.with(Renewal { own, start: start_async, is_async: true })
+    }
+
+    fn with<D>(self, renewal: Renewal<V, E, A, D>) -> Work<V, E, A, B, D> {
+        let Self { args, body, tags, refusal, .. } = self;
+        Work { args, body, tags, renewal: Some(renewal), refusal }
     }
 }
 
