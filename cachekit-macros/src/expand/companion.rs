@@ -18,7 +18,14 @@ use crate::model::{Home, Model};
 /// Output: `enum load_user {}` and an `impl` with `original`, which has the body, and the companions.
 pub(super) fn companion(model: &Model) -> TokenStream {
     let key = model.is_plain().then(|| key::function(model));
-    let hidden = [key, at::function(model), tags::function(model), renewal::function(model), coalesce::place(model)];
+    let hidden = [
+        wrapper::body(model),
+        key,
+        at::function(model),
+        tags::function(model),
+        renewal::function(model),
+        coalesce::place(model),
+    ];
     let hidden: TokenStream = hidden.into_iter().flatten().collect();
     let shown = model.is_shown().then(|| {
         [key_only(model), refresh(model), fetch(model), with(model), handles(model)]

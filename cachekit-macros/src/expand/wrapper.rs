@@ -76,27 +76,60 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
     quote!(#found #call)
 }
 
-/// Output: `Work::new((db, id), |(db, id)| load_user::original(db, id))`.
+/// Output: `Work::new((db, id), load_user::cachekit_body)`, or with a closure where the types of the arguments cannot all be
+/// named again.
 fn work(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let values = model.all_values();
-    let locals: Vec<Ident> = model.all_arguments().map(|argument| hygiene::as_local(&argument.name)).collect();
-    let original = model.original();
-    let original = quote!(#original(#(#locals),*));
-    let body = match (model.output.is_result, model.is_async()) {
-        (true, true) => {
-            let output = coalesce::body(model, &quote!(#original.await));
-            output.map_or(original, |output| quote!(async move { #output }))
-        }
-        (true, false) => original,
-        (false, false) => quote!(::core::result::Result::Ok(#original)),
-        (false, true) => {
-            let output = quote!(::core::result::Result::Ok(#original.await));
-            let output = coalesce::body(model, &output).unwrap_or(output);
-            quote!(async move { #output })
-        }
+    let body = if has_body(model) {
+        let companion = &model.companion;
+        quote!(#companion::cachekit_body)
+    } else {
+        let locals = model.all_arguments().map(|argument| hygiene::as_local(&argument.name));
+        let body = original(model);
+        let body = if model.is_async() { quote!(async move { #body }) } else { body };
+        quote!(|(#(#locals,)*)| #body)
     };
-    quote!(#krate::__private::Work::new((#(#values,)*), |(#(#locals,)*)| #body))
+    quote!(#krate::__private::Work::new((#(#values,)*), #body))
+}
+
+/// Whether the body has a name: what the runtime does with it is then compiled once and not for each companion.
+fn has_body(model: &Model) -> bool {
+    let generics = &model.item.sig.generics;
+    model.is_plain() && generics.type_params().next().is_none() && generics.const_params().next().is_none()
+}
+
+/// The body as the runtime takes it.
+///
+/// Output: `fn cachekit_body((db, id): (&Db, u64)) -> Result<User, Infallible> { Ok(load_user::original(db, id)) }`
+pub(super) fn body(model: &Model) -> Option<TokenStream> {
+    if !has_body(model) {
+        return None;
+    }
+    let sig = &model.item.sig;
+    let (asyncness, output) = (&sig.asyncness, &model.output.ty);
+    let (generics, _, bounds) = sig.generics.split_for_impl();
+    let locals: Vec<Ident> = model.all_arguments().map(|argument| hygiene::as_local(&argument.name)).collect();
+    let types = model.all_arguments().map(|argument| &argument.ty);
+    let output = if model.output.is_result {
+        quote!(#output)
+    } else {
+        quote!(::core::result::Result<#output, ::core::convert::Infallible>)
+    };
+    let body = original(model);
+    Some(quote! {
+        #[doc(hidden)]
+        #asyncness fn cachekit_body #generics((#(#locals,)*): (#(#types,)*)) -> #output #bounds { #body }
+    })
+}
+
+/// What a call computes, as a `Result`.
+fn original(model: &Model) -> TokenStream {
+    let locals = model.all_arguments().map(|argument| hygiene::as_local(&argument.name));
+    let (original, wait) = (model.original(), model.is_async().then(|| quote!(.await)));
+    let output = quote!(#original(#(#locals),*)#wait);
+    let output = if model.output.is_result { output } else { quote!(::core::result::Result::Ok(#output)) };
+    coalesce::body(model, &output).unwrap_or(output)
 }
 
 /// How an error of the backend becomes one of the function's, where that has a `From` for it.
