@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cachekit::testing::ManualClock;
+use cachekit::testing::{ManualClock, waiting};
 use cachekit::{Region, cache_multi_on_arguments, cache_on_arguments, regions};
 
 use crate::support::{AtLast, Gate, until, until_async};
@@ -315,4 +315,311 @@ async fn tasks_have_the_same_companions() {
     assert_eq!(load(&both, 1).await.unwrap()[&a], "set");
     assert_eq!(load::refresh(&both, 1).await.unwrap()[&a], "a1");
     assert_eq!(load::original(&both, 7).await.unwrap()[&a], "a7");
+}
+
+#[test]
+fn one_of_those_who_wait_for_an_absent_key_computes_it() {
+    static GATE: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::new);
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    #[cache_on_arguments(region = MANY)]
+    fn one(id: u64) -> u64 {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        id
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    fn none(_ids: &[u64]) -> HashMap<u64, u64> {
+        GATE.wait();
+        HashMap::new()
+    }
+
+    let _opened = AtLast(&GATE);
+    std::thread::scope(|scope| {
+        let absent = scope.spawn(|| none(&[1]));
+        until("the key is computed", || one::entry(1).is_computing());
+        let singles: Vec<_> = (0..8).map(|_| scope.spawn(|| one(1))).collect();
+        until("all wait", || waiting(&MANY, one::key(1)) == 8);
+        GATE.open();
+        assert_eq!(absent.join().unwrap(), HashMap::new());
+        for single in singles {
+            assert_eq!(single.join().unwrap(), 1);
+        }
+    });
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+    assert_eq!(one::get(1).unwrap(), Some(1), "it is kept");
+}
+
+#[test]
+fn one_of_those_who_wait_for_a_failure_of_another_type_computes() {
+    static GATE: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::new);
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    #[cache_on_arguments(region = MANY)]
+    fn one(id: u64) -> Result<u64, String> {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        if id == 1 { Ok(id) } else { Err("another".to_owned()) }
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    fn fails(_ids: &[u64]) -> Result<Vec<u64>, Failed> {
+        GATE.wait();
+        Err(Failed("on purpose"))
+    }
+
+    let _opened = AtLast(&GATE);
+    std::thread::scope(|scope| {
+        let failing = scope.spawn(|| fails(&[1]));
+        until("the key is computed", || one::entry(1).is_computing());
+        let singles: Vec<_> = (0..8).map(|_| scope.spawn(|| one(1))).collect();
+        until("all wait", || waiting(&MANY, one::key(1)) == 8);
+        GATE.open();
+        assert_eq!(failing.join().unwrap(), Err(Failed("on purpose")));
+        for single in singles {
+            assert_eq!(single.join().unwrap(), Ok(1));
+        }
+    });
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+    assert_eq!(one::get(1).unwrap(), Some(1), "it is kept");
+}
+
+#[test]
+fn a_remembered_failure_of_another_type_is_no_reason_to_keep_nothing() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    #[cache_on_arguments(region = MANY, error_ttl = "1h")]
+    fn one(id: u64) -> Result<u64, String> {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        if id == 1 { Ok(id) } else { Err("another".to_owned()) }
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    fn fails(_ids: &[u64]) -> Result<Vec<u64>, Failed> {
+        Err(Failed("on purpose"))
+    }
+
+    assert_eq!(fails(&[1]), Err(Failed("on purpose")));
+    assert_eq!((one(1), one(1)), (Ok(1), Ok(1)));
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_function_that_asks_for_a_key_that_it_computes_panics_and_names_it() {
+    #[cache_on_arguments(region = MANY)]
+    fn one(id: u64) -> u64 {
+        id
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    fn own(ids: &[u64]) -> HashMap<u64, u64> {
+        ids.iter().map(|id| (*id, one(*id) + one(7))).collect()
+    }
+
+    let payload = std::panic::catch_unwind(|| own(&[1, 2])).unwrap_err();
+    let message = payload.downcast_ref::<String>().unwrap();
+    assert!(message.contains("one|1` waits for itself"), "{message}");
+    assert!(!one::entry(1).is_computing() && !one::entry(2).is_computing());
+    assert_eq!((one(1), one(2)), (1, 2));
+    assert_eq!(own(&[1, 2]), HashMap::from([(1, 1), (2, 2)]));
+}
+
+#[tokio::test]
+async fn a_task_that_asks_for_a_key_that_it_computes_panics_and_other_keys_nest() {
+    #[cache_on_arguments(region = MANY)]
+    async fn one(id: u64) -> u64 {
+        tokio::task::yield_now().await;
+        id
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    async fn own(ids: &[u64]) -> HashMap<u64, u64> {
+        let mut values = HashMap::new();
+        for id in ids {
+            tokio::task::yield_now().await;
+            values.insert(*id, one(*id + 100).await + if *id > 10 { one(*id).await } else { 0 });
+        }
+        values
+    }
+
+    assert_eq!(own(&[1, 2]).await, HashMap::from([(1, 101), (2, 102)]));
+    let panic = tokio::spawn(async { own(&[11, 12]).await }).await.unwrap_err().into_panic();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(message.contains("one|11` waits for itself"), "{message}");
+    assert!(!one::entry(11).is_computing() && !one::entry(12).is_computing());
+}
+
+#[test]
+fn who_waits_for_a_key_of_a_call_that_panics_computes_it_and_the_other_way_round() {
+    static GATE: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::new);
+    static OTHER: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::new);
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    #[cache_on_arguments(region = MANY)]
+    fn one(id: u64) -> u64 {
+        if id == 5 && RUNS.fetch_add(1, Ordering::SeqCst) == 0 {
+            OTHER.wait();
+            panic!("on purpose");
+        }
+        id
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    fn many(ids: &[u64]) -> HashMap<u64, u64> {
+        if ids.contains(&1) {
+            GATE.wait();
+            panic!("on purpose");
+        }
+        ids.iter().map(|id| (*id, id + 10)).collect()
+    }
+
+    let (_opened, _other) = (AtLast(&GATE), AtLast(&OTHER));
+    std::thread::scope(|scope| {
+        let panics = scope.spawn(|| std::panic::catch_unwind(|| many(&[1, 2, 3])).is_err());
+        until("the keys are computed", || one::entry(3).is_computing());
+        let single = scope.spawn(|| one(1));
+        let other = scope.spawn(|| many(&[3, 2]));
+        until("both wait", || [1, 2, 3].iter().all(|id| waiting(&MANY, one::key(*id)) == 1));
+        GATE.open();
+        assert!(panics.join().unwrap());
+        assert_eq!(single.join().unwrap(), 1);
+        assert_eq!(other.join().unwrap(), HashMap::from([(2, 12), (3, 13)]));
+
+        let panics = scope.spawn(|| std::panic::catch_unwind(|| one(5)).is_err());
+        until("the key is computed", || one::entry(5).is_computing());
+        let many = scope.spawn(|| many(&[4, 5]));
+        until("it waits", || waiting(&MANY, one::key(5)) == 1);
+        OTHER.open();
+        assert!(panics.join().unwrap());
+        assert_eq!(many.join().unwrap(), HashMap::from([(4, 14), (5, 15)]));
+    });
+}
+
+/// An error that is not `Clone`.
+#[derive(Debug, PartialEq)]
+struct Sole(usize);
+
+#[test]
+fn an_error_that_cannot_be_shared_is_tried_once_more_by_one_for_all_its_keys() {
+    static GATE: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::new);
+    static ASKED: Asked = Asked::new();
+
+    #[cache_multi_on_arguments(region = MANY)]
+    fn many(ids: &[u64]) -> Result<Vec<u64>, Sole> {
+        ASKED.note(ids);
+        if ASKED.0.lock().unwrap().len() > 1 {
+            return Ok(ids.to_vec());
+        }
+        GATE.wait();
+        Err(Sole(ids.len()))
+    }
+
+    let _opened = AtLast(&GATE);
+    std::thread::scope(|scope| {
+        let fails = scope.spawn(|| many(&[1, 2, 3]));
+        until("it runs", || !ASKED.0.lock().unwrap().is_empty());
+        let waits = scope.spawn(|| many(&[4, 3, 1]));
+        until("it waits", || {
+            MANY.stats().coalesced < u64::MAX && many::get(&[4]).unwrap().len() == 1
+                || ASKED.0.lock().unwrap().len() == 2
+        });
+        GATE.open();
+        assert_eq!(fails.join().unwrap(), Err(Sole(3)));
+        assert_eq!(waits.join().unwrap(), Ok(vec![4, 3, 1]));
+    });
+    let mut asked = ASKED.take();
+    asked[2].sort_unstable();
+    assert_eq!(asked, [vec![1, 2, 3], vec![4], vec![1, 3]]);
+}
+
+#[test]
+fn an_old_value_covers_a_failure_key_by_key_and_an_absence_not_at_all() {
+    static FAILS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+    #[cache_multi_on_arguments(region = TIMED, stale_if_error = "1h", error_ttl = "1s")]
+    fn many(ids: &[u64]) -> Result<HashMap<u64, u64>, Failed> {
+        if FAILS.load(Ordering::SeqCst) {
+            return Err(Failed("on purpose"));
+        }
+        Ok(ids.iter().filter(|id| **id < 10).map(|id| (*id, *id)).collect())
+    }
+
+    assert_eq!(many(&[1, 2]), Ok(HashMap::from([(1, 1), (2, 2)])));
+    many::set([(11, 11)]).unwrap();
+    clock().advance(Duration::from_secs(11));
+    assert_eq!(many(&[1, 11]), Ok(HashMap::from([(1, 1)])), "it is gone");
+    clock().advance(Duration::from_secs(11));
+    FAILS.store(true, Ordering::SeqCst);
+    assert_eq!(many(&[1, 2]), Ok(HashMap::from([(1, 1), (2, 2)])));
+    assert_eq!(many(&[1, 3]), Err(Failed("on purpose")));
+    FAILS.store(false, Ordering::SeqCst);
+    assert_eq!(many(&[3]), Err(Failed("on purpose")), "remembered");
+    clock().advance(Duration::from_secs(2));
+    assert_eq!(many(&[3]), Ok(HashMap::from([(3, 3)])));
+}
+
+#[test]
+fn ten_thousand_keys_take_no_stack_and_little_time() {
+    #[cache_multi_on_arguments(region = MANY)]
+    fn many(ids: &[u64]) -> Vec<u64> {
+        ids.to_vec()
+    }
+
+    let ids: Vec<u64> = (0..10_000).collect();
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    std::thread::scope(|scope| {
+        let call = small.spawn_scoped(scope, || (many(&ids), many(&ids))).unwrap();
+        assert_eq!(call.join().unwrap(), (ids.clone(), ids.clone()));
+    });
+}
+
+#[test]
+fn an_error_of_which_an_old_value_was_served_is_not_told_for_another_key() {
+    static GATE: std::sync::LazyLock<Gate> = std::sync::LazyLock::new(Gate::new);
+
+    #[cache_on_arguments(region = TIMED, stale_if_error = "1h")]
+    fn one(id: u64) -> Result<u64, Failed> {
+        if id == 2 {
+            GATE.wait();
+            return Err(Failed("of the other"));
+        }
+        Ok(id)
+    }
+
+    #[cache_multi_on_arguments(region = TIMED, entries_of = one)]
+    fn many(_ids: &[u64]) -> Result<Vec<u64>, Failed> {
+        Err(Failed("covered"))
+    }
+
+    let _opened = AtLast(&GATE);
+    one(1).unwrap();
+    clock().advance(Duration::from_secs(11));
+    std::thread::scope(|scope| {
+        let single = scope.spawn(|| one(2));
+        until("it computes", || one::entry(2).is_computing());
+        let many = scope.spawn(|| many(&[1, 2]));
+        until("it waits", || waiting(&TIMED, one::key(2)) == 1 && !one::entry(1).is_computing());
+        GATE.open();
+        assert_eq!(single.join().unwrap(), Err(Failed("of the other")));
+        assert_eq!(many.join().unwrap(), Err(Failed("of the other")));
+    });
+}
+
+#[test]
+fn a_value_that_is_computed_after_an_error_of_another_type_is_kept() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    #[cache_on_arguments(region = MANY, error_ttl = "1h")]
+    fn one(_id: u64) -> Result<u64, Failed> {
+        Err(Failed("on purpose"))
+    }
+
+    #[cache_multi_on_arguments(region = MANY, entries_of = one)]
+    fn many(ids: &[u64]) -> Vec<u64> {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        ids.to_vec()
+    }
+
+    assert_eq!(one(1), Err(Failed("on purpose")));
+    assert_eq!((many(&[1, 2]), many(&[2, 1])), (vec![1, 2], vec![2, 1]));
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
 }

@@ -5,6 +5,7 @@
 //! What it deliberately does not know: values, and what counts as good enough.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -145,6 +146,19 @@ impl Failures {
             return None;
         }
         let mut failing = self.lock();
+        let forgotten = failing.failures.remove(key);
+        self.count.store(failing.failures.len(), Ordering::Release);
+        forgotten
+    }
+
+    /// This error says nothing to somebody who asks for the key.
+    ///
+    /// Gives what is to be dropped where no lock is held.
+    #[must_use]
+    pub(crate) fn forget_error(&self, key: &FlightKey, error: &Shared) -> Option<Failure> {
+        let mut failing = self.lock();
+        let is_this = |failure: &Failure| failure.error.as_ref().is_some_and(|known| Arc::ptr_eq(&known.error, error));
+        failing.failures.get(key).filter(|failure| is_this(failure))?;
         let forgotten = failing.failures.remove(key);
         self.count.store(failing.failures.len(), Ordering::Release);
         forgotten

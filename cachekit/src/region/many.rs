@@ -9,7 +9,7 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_channel::oneshot::{Sender, channel};
@@ -53,8 +53,8 @@ struct Wanted<V> {
     place: usize,
     /// Whose computation it is.
     flight: Option<Address>,
-    /// Whom to tell; nobody where the value is for this caller only.
-    tell: Option<Sender<Came<V>>>,
+    /// Whom to tell.
+    tell: Sender<Came<V>>,
 }
 
 /// What the function came to, as one key is told.
@@ -73,7 +73,7 @@ struct Queue<V>(Mutex<Vec<Wanted<V>>>);
 impl<V> Queue<V> {
     async fn value(&self, place: usize) -> Result<V, Missed> {
         let (tell, told) = channel();
-        self.push(Wanted { place, flight: reentrance::innermost(), tell: Some(tell) });
+        self.push(Wanted { place, flight: reentrance::innermost(), tell });
         match told.await {
             Ok(Came::Value(value)) => Ok(value),
             Ok(Came::Missed(missed)) => Err(missed),
@@ -96,8 +96,8 @@ struct Whole<V, E> {
     share: Option<Share<E>>,
     refusal: Option<fn(Error) -> E>,
     values: Vec<Option<V>>,
-    /// What the function has failed with, until a key has no other value.
-    error: Option<E>,
+    /// What the function has failed with, and as what that is shared, until a key has no other value.
+    error: Option<(Option<Shared>, E)>,
     failure: Option<E>,
     panic: Option<Payload>,
 }
@@ -112,7 +112,8 @@ impl<E, C> Many<E, C> {
     {
         let remote = calls.iter().find_map(Call::remote);
         let (queue, gathered) = (Queue(Mutex::default()), Gathered::default());
-        let how = How { refreshes: self.refreshes, is_told: self.refusal.is_some() };
+        let is_own = |error: &Shared| self.share.is_some_and(|share| share.restore(error).is_some());
+        let how = How { refreshes: self.refreshes, is_told: self.refusal.is_some(), is_own: &is_own };
         let one = |(place, call)| one(how, place, call, &queue, &gathered);
         let mut keys: FuturesUnordered<_> = calls.iter().enumerate().map(one).collect();
         let mut whole = Whole::new(self.share, self.refusal, calls.len());
@@ -122,10 +123,7 @@ impl<E, C> Many<E, C> {
                 let mut moved = false;
                 while let Poll::Ready(Some((place, came))) = keys.poll_next_unpin(context) {
                     moved = true;
-                    if !whole.note(place, came) {
-                        // An error of another type: this caller tries by itself.
-                        queue.push(Wanted { place, flight: None, tell: None });
-                    }
+                    whole.note(place, came);
                 }
                 while let Poll::Ready(Some((wanted, came))) = computing.poll_next_unpin(context) {
                     moved = true;
@@ -161,28 +159,36 @@ impl<E, C> Many<E, C> {
 
 /// How each key is called.
 #[derive(Clone, Copy)]
-struct How {
+struct How<'a> {
     refreshes: bool,
     /// Whether the caller can be told an error of the backend.
     is_told: bool,
+    /// Whether an error is one of the function's.
+    is_own: &'a (dyn Fn(&Shared) -> bool + Sync),
 }
 
 /// The call of one key; a panic is an answer too.
 async fn one<V: Clone + Send + Sync + 'static>(
-    how: How,
+    how: How<'_>,
     place: usize,
     call: &Call<V>,
     queue: &Queue<V>,
     gathered: &Gathered,
 ) -> (usize, Result<Result<V, Missed>, Payload>) {
     let refusal: Option<fn(Error) -> Missed> = how.is_told.then_some(Missed::Refused);
-    let work = Work::<V, Missed, _, _, ()>::new((), |()| queue.value(place)).refused(refusal);
+    let work = || Work::<V, Missed, _, _, ()>::new((), |()| queue.value(place)).refused(refusal);
     let (caller, share) = (Caller::Many(gathered), Some(Share::of_many()));
     let mut call = pin!(async {
         if how.refreshes {
-            return call.refresh_async(caller, share, work).await;
+            return call.refresh_async(caller, share, work()).await;
         }
-        call.run_async(caller, share, work).await.map(|served| served.value)
+        loop {
+            match call.run_async(caller, share, work()).await.map(|served| served.value) {
+                // Of another function of these entries: it says nothing to this caller.
+                Err(Missed::Failed(error)) if !(how.is_own)(&error) => call.forget_error(&error),
+                came => return came,
+            }
+        }
     });
     (place, poll_fn(|context| flipped(reentrance::caught(|| call.as_mut().poll(context)))).await)
 }
@@ -233,8 +239,8 @@ impl<V, E> Whole<V, E> {
         Self { share, refusal, values, error: None, failure: None, panic: None }
     }
 
-    /// Notes what became of a key; false where that says nothing to this caller.
-    fn note(&mut self, place: usize, came: Result<Result<V, Missed>, Payload>) -> bool {
+    /// Notes what became of a key.
+    fn note(&mut self, place: usize, came: Result<Result<V, Missed>, Payload>) {
         let failure = match came {
             Ok(Ok(value)) => {
                 self.values[place] = Some(value);
@@ -243,12 +249,8 @@ impl<V, E> Whole<V, E> {
             Ok(Err(Missed::Absent)) => None,
             Ok(Err(Missed::Refused(error))) => self.refusal.map(|refusal| refusal(error)),
             Ok(Err(_)) if self.has_failed() => None,
-            Ok(Err(Missed::Alone)) => self.error.take(),
-            Ok(Err(Missed::Failed(error))) => {
-                let own = self.error.take();
-                let Some(error) = own.or_else(|| self.share?.restore(&error)) else { return false };
-                Some(error)
-            }
+            Ok(Err(Missed::Alone)) => self.own_error(None),
+            Ok(Err(Missed::Failed(error))) => self.own_error(Some(&error)).or_else(|| self.share?.restore(&error)),
             Err(payload) => {
                 self.panic.get_or_insert(payload);
                 None
@@ -257,7 +259,12 @@ impl<V, E> Whole<V, E> {
         if let Some(failure) = failure {
             self.failure.get_or_insert(failure);
         }
-        true
+    }
+
+    /// The error of the function that is shared as this one, or not at all.
+    fn own_error(&mut self, shared: Option<&Shared>) -> Option<E> {
+        let is_this = |own: &Option<Shared>| own.as_ref().map(Arc::as_ptr) == shared.map(Arc::as_ptr);
+        self.error.take_if(|(own, _)| is_this(own)).map(|(_, error)| error)
     }
 
     /// Tells the keys what the function came to.
@@ -266,9 +273,8 @@ impl<V, E> Whole<V, E> {
             Ok(Ok(values)) => values.into_iter(),
             Ok(Err(error)) => {
                 let shared = self.share.and_then(|share| share.erase(&error));
-                let is_apart = wanted.iter().any(|wanted| wanted.tell.is_none());
-                *(if is_apart { &mut self.failure } else { &mut self.error }) = Some(error);
-                let missed = shared.map_or(Missed::Alone, Missed::Failed);
+                let missed = shared.clone().map_or(Missed::Alone, Missed::Failed);
+                self.error = Some((shared, error));
                 return wanted.into_iter().for_each(|wanted| wanted.tell(Came::Missed(missed.clone())));
             }
             Err(payload) => {
@@ -278,11 +284,8 @@ impl<V, E> Whole<V, E> {
             }
         };
         for wanted in wanted {
-            match (values.next().flatten(), &wanted.tell) {
-                (value, None) => self.values[wanted.place] = value,
-                (Some(value), Some(_)) => wanted.tell(Came::Value(value)),
-                (None, Some(_)) => wanted.tell(Came::Missed(Missed::Absent)),
-            }
+            let value = values.next().flatten();
+            wanted.tell(value.map_or(Came::Missed(Missed::Absent), Came::Value));
         }
     }
 
@@ -302,6 +305,6 @@ impl<V, E> Whole<V, E> {
 impl<V> Wanted<V> {
     /// Whoever has gone meanwhile needs no answer.
     fn tell(self, came: Came<V>) {
-        drop(self.tell.map(|tell| tell.send(came)));
+        drop(self.tell.send(came));
     }
 }

@@ -28,7 +28,7 @@ enum Waited<V, E> {
     Compute(Lead),
     /// The value is of another type than this caller's, or not what it asked for.
     Alone,
-    /// What the others have may be older than an invalidation that this caller knows of.
+    /// What the others have may be older than an invalidation that this caller knows of, or is an error of another type.
     Again,
 }
 
@@ -197,7 +197,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                 None => (Waited::Alone, Why::Missing, None),
             },
             Step::Bypass => (Waited::Alone, Why::Missing, None),
-            Step::Fail(error) => (failed(&error, request.share), Why::Missing, None),
+            Step::Fail(error) => (self.recalled(&error, request.share), Why::Missing, None),
             Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
             Step::Wait(follower, patience, backing) => {
                 let ended = follower.wait_async(&patience).await;
@@ -302,9 +302,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 }
 
-/// What an error of somebody else's, or of a while ago, means for a caller.
+/// What an error of somebody else's means for a caller.
 fn failed<V, E>(error: &Shared, share: Option<Share<E>>) -> Waited<V, E> {
-    share.and_then(|share| share.restore(error)).map_or(Waited::Alone, |error| Waited::Result(Err(error)))
+    share.and_then(|share| share.restore(error)).map_or(Waited::Again, |error| Waited::Result(Err(error)))
 }
 
 /// A panic of the computation goes on in the caller.
