@@ -11,6 +11,7 @@ mod failing;
 mod idle;
 mod leases;
 mod methods;
+mod many;
 mod proxies;
 mod records;
 mod scoped;

@@ -60,6 +60,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    pub(crate) const fn new() -> Self {
+        Self { state: Mutex::new((0, false)), changed: Condvar::new() }
+    }
+
     /// Waits until the gate is open.
     pub(crate) fn pass(&self) {
         let mut state = self.state.lock().unwrap();

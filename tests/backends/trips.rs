@@ -12,7 +12,7 @@ use crate::support::{Processes, TTL};
 
 /// Counts what a server is asked.
 #[derive(Clone, Debug, Default)]
-struct Trips(Arc<AtomicU64>);
+pub(crate) struct Trips(Arc<AtomicU64>);
 
 macro_rules! counts {
     ($($name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
@@ -47,10 +47,15 @@ counts! {
 
 impl Trips {
     /// How many it takes.
-    fn of(&self, work: impl FnOnce()) -> u64 {
-        let before = self.0.load(Ordering::SeqCst);
+    pub(crate) fn of(&self, work: impl FnOnce()) -> u64 {
+        let before = self.count();
         work();
-        self.0.load(Ordering::SeqCst) - before
+        self.count() - before
+    }
+
+    /// How many it were so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
     }
 }
 

@@ -86,6 +86,10 @@ impl<V> Queue<V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(wanted);
     }
 
+    fn any(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn take(&self) -> Vec<Wanted<V>> {
         mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -110,8 +114,8 @@ impl<E, C> Many<E, C> {
         C: FnMut(Vec<usize>) -> F,
         F: Future<Output = Result<Vec<Option<V>>, E>>,
     {
-        let remote = calls.iter().find_map(Call::remote);
-        let (queue, gathered) = (Queue(Mutex::default()), Gathered::default());
+        let queue = Queue(Mutex::default());
+        let gathered = Gathered::of(calls.iter().find_map(Call::remote));
         let is_own = |error: &Shared| self.share.is_some_and(|share| share.restore(error).is_some());
         let how = How { refreshes: self.refreshes, is_told: self.refusal.is_some(), is_own: &is_own };
         let one = |(place, call)| one(how, place, call, &queue, &gathered);
@@ -133,12 +137,17 @@ impl<E, C> Many<E, C> {
                     // Those who are answered go on first.
                     continue;
                 }
-                if let (None, true, Some(remote)) = (&sending, gathered.any(), &remote) {
+                if sending.is_none() && gathered.any() {
                     moved = true;
-                    sending = Some(Box::pin(gathered.send(remote, caller)));
+                    sending = Some(Box::pin(gathered.send(caller)));
                 }
                 // The next answer may be that there is one key more.
-                let wanted = if sending.is_none() { queue.take() } else { Vec::new() };
+                let computes = sending.is_none() && queue.any();
+                if computes && matches!(caller, Caller::Thread) && gathered.leave() {
+                    // Nobody is to wait for a key of somebody else until the function is done.
+                    continue;
+                }
+                let wanted = if computes { queue.take() } else { Vec::new() };
                 if !wanted.is_empty() {
                     moved = true;
                     computing.push(computed(&mut self.compute, wanted));

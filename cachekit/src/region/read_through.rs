@@ -252,6 +252,20 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         served
     }
 
+    /// What an error of a while ago means for a caller: of another type, nothing, and then it is forgotten.
+    fn recalled<E>(&self, error: &Shared, share: Option<Share<E>>) -> Waited<V, E> {
+        let waited = failed(error, share);
+        if let Waited::Again = waited {
+            self.forget_error(error);
+        }
+        waited
+    }
+
+    /// Forgets an error that is remembered, if it is this one.
+    pub(super) fn forget_error(&self, error: &Shared) {
+        drop(self.core.failures.forget_error(&self.key, error));
+    }
+
     fn waited<E>(&self, ended: Ended, share: Option<Share<E>>, backing: Option<&Backing<V>>) -> Waited<V, E> {
         let waited = match ended {
             Ended::Promoted(lead) => match self.instead_of_computing(false, backing) {

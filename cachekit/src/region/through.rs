@@ -14,13 +14,13 @@ use super::stats::Event;
 use super::step::Step;
 use super::work::{Renews, Work};
 use crate::backend::{Acquired, Content};
-use crate::clock::{nanos, sleep_until};
+use crate::clock::nanos;
 use crate::error::Error;
 use crate::fetched::{Served, Source};
 use crate::flight::{Lead, Outcome, block_on, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
-use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, back_off, unless_passed};
+use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, unless_passed};
 use crate::tags::TagNames;
 
 /// What became of a leader's request for the lease.
@@ -190,9 +190,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                         return Claimed::Alone;
                     }
                     lead.hold(now, at.timing.deadline());
-                    let pause = back_off(attempt).min(if left.is_zero() { Duration::MAX } else { left });
-                    let until = Duration::from_nanos(now.saturating_add(nanos(pause)).min(until));
-                    sleep_until(&*remote.clock, until).await;
+                    let most = if left.is_zero() { Duration::MAX } else { left };
+                    if !caller.pause(&remote, &mut lead, attempt, most, (until, at.timing.deadline())).await {
+                        return Claimed::Again;
+                    }
                 }
                 Err(_) => {
                     // It may have been granted: who has it last gives it back.

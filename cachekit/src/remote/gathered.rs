@@ -5,19 +5,34 @@
 //! What it deliberately does not do: wait for more to be asked.
 
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
 use std::mem;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
+use event_listener::Event;
 use futures_channel::oneshot::{Sender, channel};
 
+use super::lease::back_off;
 use super::{Caller, Kind, Remote};
 use crate::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Put, Token};
 use crate::error::Error;
 
-/// What calls have asked for since something was sent.
-#[derive(Debug, Default)]
-pub(crate) struct Gathered(Arc<Gatherer>);
+/// What calls have asked for since something was sent, and how they wait for other processes.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    remote: Option<Arc<Remote>>,
+    gatherer: Arc<Gatherer>,
+    /// A share of the pauses that is theirs alone, and when the next one ends.
+    random: f64,
+    next: Mutex<Duration>,
+    /// Told when the thread that drives the calls leaves them alone.
+    left: Event,
+    /// Told when one of them has paused for long enough.
+    ended: Event,
+}
 
 /// The backend as the calls see it.
 #[derive(Debug, Default)]
@@ -59,18 +74,64 @@ impl Owned {
 }
 
 impl Gathered {
-    pub(super) fn backend(&self) -> Arc<dyn Backend> {
-        self.0.clone()
+    pub(crate) fn of(remote: Option<Arc<Remote>>) -> Self {
+        let (next, random) = (Mutex::default(), fastrand::f64());
+        Self { remote, gatherer: Arc::default(), random, next, left: Event::new(), ended: Event::new() }
+    }
+
+    /// The backend as the calls see it; nothing where it is another one, which they ask by themselves.
+    pub(super) fn backend(&self, remote: &Arc<Remote>) -> Option<Arc<dyn Backend>> {
+        let is_same = self.remote.as_ref().is_some_and(|own| Arc::ptr_eq(own, remote));
+        is_same.then(|| Arc::clone(&self.gatherer) as _)
     }
 
     /// Whether there is something to send.
     pub(crate) fn any(&self) -> bool {
-        self.0.asked().any
+        self.gatherer.asked().any
+    }
+
+    /// The pause before the leases are asked for again.
+    pub(super) fn back_off(&self, attempt: u32) -> Duration {
+        back_off(attempt, self.random)
+    }
+
+    /// When the pause of one of the calls ends that would end at this time: with the next one that ends before.
+    pub(super) fn together(&self, now: Duration, until: Duration) -> Duration {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if *next <= now || *next > until {
+            *next = until;
+        }
+        *next
+    }
+
+    /// Tells those who pause that nobody drives them for a while; whether there are any.
+    pub(crate) fn leave(&self) -> bool {
+        self.left.notify(usize::MAX) > 0
+    }
+
+    /// Whether nobody drives the calls before the pause ends; where one has ended, so have the others.
+    pub(super) async fn is_left_during(&self, mut pause: Pin<&mut impl Future<Output = ()>>) -> bool {
+        let (mut left, mut ended) = (self.left.listen(), self.ended.listen());
+        poll_fn(|context| {
+            loop {
+                if pause.as_mut().poll(context).is_ready() {
+                    self.ended.notify(usize::MAX);
+                    return Poll::Ready(false);
+                }
+                if Pin::new(&mut left).poll(context).is_ready() {
+                    return Poll::Ready(true);
+                }
+                ready!(Pin::new(&mut ended).poll(context));
+                ended = self.ended.listen();
+            }
+        })
+        .await
     }
 
     /// Sends what has been asked for by now, each kind as one request.
-    pub(crate) async fn send(&self, remote: &Arc<Remote>, caller: Caller<'_>) {
-        let asked = mem::take(&mut *self.0.asked());
+    pub(crate) async fn send(&self, caller: Caller<'_>) {
+        let asked = mem::take(&mut *self.gatherer.asked());
+        let Some(remote) = &self.remote else { return };
         gets(asked.gets, remote, caller).await;
         each(asked.adds, |adds| {
             remote.ask(Kind::Write, caller, move |backend, context| async move {

@@ -216,7 +216,7 @@ impl std::fmt::Debug for Hold {
 
 /// The pause before a lease that somebody else holds is asked for again: it doubles from 5 ms to 200 ms, and half of it
 /// is random, so that those who wait do not ask together.
-pub(crate) fn back_off(attempt: u32) -> Duration {
+pub(super) fn back_off(attempt: u32, random: f64) -> Duration {
     let longest = Duration::from_millis(5).saturating_mul(1 << attempt.min(6)).min(Duration::from_millis(200));
-    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+    longest.mul_f64(0.5 + random / 2.0)
 }

@@ -28,7 +28,8 @@ use self::epochs::Lengthened;
 pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
 pub(crate) use self::gathered::Gathered;
-pub(crate) use self::lease::{Asking, Hold, Turn, back_off};
+use self::lease::back_off;
+pub(crate) use self::lease::{Asking, Hold, Turn};
 use self::names::Names;
 use self::probe::Alarms;
 use self::settings::RemoteSettings;
@@ -36,10 +37,10 @@ pub use self::settings::{Breaker, OnBackendError};
 use self::writing::Writing;
 pub(crate) use self::writing::{Writers, unless_passed};
 use crate::backend::{Acquired, Backend, Claim, Content, Context, Lease, Put};
-use crate::clock::{Clock, block_on};
+use crate::clock::{Clock, Nanos, block_on, nanos, sleep_until};
 use crate::error::Error;
 use crate::events;
-use crate::flight::reentrance;
+use crate::flight::{Lead, reentrance};
 use crate::limits::Limits;
 use crate::region::builder::Settings;
 use crate::region::core::Core;
@@ -71,6 +72,35 @@ pub(crate) enum Caller<'a> {
     Task,
     /// As one of many whose requests are sent together.
     Many(&'a Gathered),
+}
+
+impl Caller<'_> {
+    /// Waits before a lease is asked for again that somebody else holds: for a while, for `most` at most and not longer than
+    /// `until`; false where somebody else has taken the lead meanwhile.
+    pub(crate) async fn pause(
+        self,
+        remote: &Remote,
+        lead: &mut Lead,
+        attempt: u32,
+        most: Duration,
+        (until, deadline): (Nanos, Nanos),
+    ) -> bool {
+        let now = remote.clock.now();
+        let end = |pause: Duration| now.saturating_add(pause.min(most)).min(Duration::from_nanos(until));
+        let Self::Many(gathered) = self else {
+            sleep_until(&*remote.clock, end(back_off(attempt, fastrand::f64()))).await;
+            return true;
+        };
+        let end = gathered.together(now, end(gathered.back_off(attempt)));
+        let mut pause = std::pin::pin!(sleep_until(&*remote.clock, end));
+        if !gathered.is_left_during(pause.as_mut()).await {
+            return true;
+        }
+        // Whoever waits here need not wait for the other keys of the call.
+        lead.queue();
+        pause.await;
+        lead.begin(nanos(remote.clock.now()), deadline)
+    }
 }
 
 /// What an operation is to the breaker.
@@ -272,9 +302,11 @@ impl Remote {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let (state, limit) = (self.state(kind), self.limit(kind));
-        if let Caller::Many(gathered) = caller {
+        if let Caller::Many(gathered) = caller
+            && let Some(backend) = gathered.backend(self)
+        {
             // Limited and counted where it is sent.
-            return operation(gathered.backend(), Context::task(limit)).await;
+            return operation(backend, Context::task(limit)).await;
         }
         if state.is_open(self.settings.breaker.failures) {
             return Err(Error::backend(format_args!(
