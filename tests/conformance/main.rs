@@ -38,6 +38,14 @@ pub(crate) enum Wrong {
     StoresBackwards,
     DeletesTheFirst,
     ManyKeepTheirLeases,
+    /// Who is refused one lease of many is refused those after it.
+    LendsUntilOneIsBusy,
+    LendsManyAsOne,
+    CommitsAllOrNone,
+    CommitsManySilently,
+    AbandonsTheFirst,
+    AbandonsManyForAnybody,
+    AddsManyAsTheyAre,
     AddOverwrites,
     AddTellsItsOwn,
     AddsInTwoSteps,
@@ -160,6 +168,8 @@ fn dropping_early_is_no_fault() {
 #[test]
 fn many_as_one() {
     break_rule(5, &[SortsKeys, LeavesOutMissing, StoresBackwards, DeletesTheFirst, ManyKeepTheirLeases]);
+    break_rule(5, &[LendsUntilOneIsBusy, LendsManyAsOne, CommitsAllOrNone, CommitsManySilently]);
+    break_rule(5, &[AbandonsTheFirst, AbandonsManyForAnybody, AddsManyAsTheyAre]);
 }
 
 #[test]

@@ -134,4 +134,65 @@ impl Backend for Model {
             Ok(())
         })
     }
+
+    fn add_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, Vec<Content>> {
+        Answer::later(async move {
+            let mut stored = Vec::with_capacity(puts.len());
+            for put in puts {
+                stored.push(self.add(*put, context).await?);
+            }
+            if self.is(Wrong::AddsManyAsTheyAre) {
+                return Ok(puts.iter().map(|put| put.content.clone()).collect());
+            }
+            Ok(stored)
+        })
+    }
+
+    fn acquire_many<'a>(
+        &'a self,
+        leases: &'a [(&'a str, Lease, Claim<'a>)],
+        context: Context,
+    ) -> Answer<'a, Vec<Acquired>> {
+        Answer::later(async move {
+            let mut acquired: Vec<Acquired> = Vec::with_capacity(leases.len());
+            for (key, lease, claim) in leases {
+                let busy = acquired.iter().find(|acquired| matches!(acquired, Acquired::Busy(_)));
+                if let Some(busy) = busy.filter(|_| self.is(Wrong::LendsUntilOneIsBusy)) {
+                    acquired.push(busy.clone());
+                    continue;
+                }
+                let lease = if self.is(Wrong::LendsManyAsOne) { leases[0].1 } else { *lease };
+                acquired.push(self.acquire(key, lease, *claim, context).await?);
+            }
+            Ok(acquired)
+        })
+    }
+
+    fn commit_many<'a>(&'a self, puts: &'a [(Put<'a>, Token)], context: Context) -> Answer<'a, Vec<bool>> {
+        Answer::later(async move {
+            let own = |(put, token): &(Put<'_>, Token)| self.step(put.key, |entry| entry.is_lent_to(*token));
+            if self.is(Wrong::CommitsAllOrNone) && !puts.iter().all(own) {
+                return Ok(vec![false; puts.len()]);
+            }
+            let mut committed = Vec::with_capacity(puts.len());
+            for (put, token) in puts {
+                let is_committed = self.commit(*put, *token, context).await?;
+                committed.push(is_committed || self.is(Wrong::CommitsManySilently));
+            }
+            Ok(committed)
+        })
+    }
+
+    fn abandon_many<'a>(&'a self, leases: &'a [(&'a str, Token)], context: Context) -> Answer<'a, ()> {
+        Answer::later(async move {
+            let count = if self.is(Wrong::AbandonsTheFirst) { 1 } else { leases.len() };
+            for (key, token) in leases.iter().take(count) {
+                self.abandon(key, *token, context).await?;
+                if self.is(Wrong::AbandonsManyForAnybody) {
+                    self.step(key, |entry| entry.lease = None);
+                }
+            }
+            Ok(())
+        })
+    }
 }
