@@ -11,7 +11,7 @@ use crate::check::{Summary, Violation, Whose, check};
 use crate::event::{Event, Nanos, Tags};
 use crate::faults::Faults;
 use crate::maker::Maker;
-use crate::nodes::{ARGUMENTS, Act, NODES, Node};
+use crate::nodes::{ARGUMENTS, Act, NODES, Node, Several};
 
 /// Callers of each node.
 const CALLERS: u8 = 4;
@@ -106,19 +106,25 @@ async fn act_on(node: &'static Node, maker: Arc<Maker>, times: usize) {
 
 /// What a caller does next.
 fn next(maker: &Maker) -> Act {
-    let arguments = ARGUMENTS[usize::try_from(maker.random(3)).unwrap()];
+    let arguments = ARGUMENTS[usize::try_from(maker.random(5)).unwrap()];
     let tags = Tags { a: maker.random(2) == 0, b: maker.random(2) == 0 };
+    let several = Several { places: u8::try_from(1 + maker.random(7)).unwrap(), backwards: maker.random(2) == 0 };
     match maker.random(100) {
-        0..30 => Act::Call(arguments),
+        0..20 => Act::Call(arguments),
+        20..30 => Act::CallAll(several),
         30..38 => Act::Create(arguments),
         38..46 => Act::CreateByHand(tags),
-        46..56 => Act::Get(arguments),
+        46..53 => Act::Get(arguments),
+        53..56 => Act::GetAll(several),
         56..60 => Act::GetByHand,
         60..68 => Act::GetMany,
-        68..72 => Act::Set(arguments),
+        68..71 => Act::Set(arguments),
+        71 => Act::SetAll(several),
         72..74 => Act::SetByHand(tags),
-        74..79 => Act::Refresh(arguments),
-        79..84 => Act::Invalidate(arguments),
+        74..77 => Act::Refresh(arguments),
+        77..79 => Act::RefreshAll(several),
+        79..82 => Act::Invalidate(arguments),
+        82..84 => Act::InvalidateAll(several),
         84..86 => Act::DeleteByHand,
         86..90 => Act::Expire(arguments),
         90..94 => Act::InvalidateTag(if tags.a { 'a' } else { 'b' }),
