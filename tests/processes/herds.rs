@@ -8,20 +8,20 @@ use tempfile::TempDir;
 
 use crate::worker::{ALL_WAIT, Computations, KEY, Order, Place, Store, TTL};
 
-const PROCESSES: usize = 4;
+pub(crate) const PROCESSES: usize = 4;
 const SECOND: Duration = Duration::from_secs(1);
 
-fn on_redis(server: &RedisServer, folder: &TempDir) -> Place {
+pub(crate) fn on_redis(server: &RedisServer, folder: &TempDir) -> Place {
     let computations = Computations::within(folder.path());
     Place { store: Store::Redis(server.url()), lease: SECOND, computations }
 }
 
-fn in_files(folder: &TempDir) -> Place {
+pub(crate) fn in_files(folder: &TempDir) -> Place {
     let computations = Computations::within(folder.path());
     Place { store: Store::Files(folder.path().join("store")), lease: SECOND, computations }
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 

@@ -34,7 +34,11 @@ pub(crate) enum Store {
 
 impl Place {
     pub(crate) fn region(&self) -> RegionBuilder {
-        let region = Region::builder("herds").ttl(TTL).lease(self.lease);
+        self.settings(Region::builder("herds"))
+    }
+
+    pub(crate) fn settings(&self, region: RegionBuilder) -> RegionBuilder {
+        let region = region.ttl(TTL).lease(self.lease);
         // A machine that has much to do is no failure.
         let region = region.read_timeout(Duration::from_secs(20)).write_timeout(Duration::from_secs(20));
         match &self.store {
@@ -53,7 +57,7 @@ impl Computations {
         Self(folder.join("computations"))
     }
 
-    /// The processes that have begun one.
+    /// The processes that have begun one, or the keys that somebody has begun.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let lines = fs::read_to_string(&self.0).unwrap_or_default();
         lines.lines().map(|process| process.parse().unwrap()).collect()
@@ -71,10 +75,16 @@ impl Computations {
     /// Computes: the value is the number of the process.
     fn compute(&self) -> u32 {
         let process = std::process::id();
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
-        file.write_all(format!("{process}\n").as_bytes()).unwrap();
-        poll_until("the computation may end", || self.end().exists().then_some(()));
+        self.compute_all(&[process]);
         process
+    }
+
+    /// Computes, and writes a line for each of these.
+    pub(crate) fn compute_all(&self, numbers: &[u32]) {
+        let lines = numbers.iter().fold(String::new(), |lines, number| lines + &number.to_string() + "\n");
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
+        file.write_all(lines.as_bytes()).unwrap();
+        poll_until("the computation may end", || self.end().exists().then_some(()));
     }
 }
 
