@@ -134,13 +134,13 @@ impl Gathered {
         let Some(remote) = &self.remote else { return };
         gets(asked.gets, remote, caller).await;
         each(asked.adds, |adds| {
-            remote.ask(Kind::Write, caller, move |backend, context| async move {
+            remote.ask_for(adds.len(), Kind::Write, caller, move |backend, context| async move {
                 backend.add_many(&adds.iter().map(Owned::put).collect::<Vec<_>>(), context).await
             })
         })
         .await;
         each(asked.acquires, |leases| {
-            remote.ask(Kind::Write, caller, move |backend, context| async move {
+            remote.ask_for(leases.len(), Kind::Write, caller, move |backend, context| async move {
                 let leases: Vec<_> = leases
                     .iter()
                     .map(|(key, lease, seen)| (&**key, *lease, seen.as_deref().map_or(Claim::Always, Claim::Unseen)))
@@ -150,7 +150,7 @@ impl Gathered {
         })
         .await;
         each(asked.renewals, |leases| {
-            remote.ask(Kind::Write, caller, move |backend, context| async move {
+            remote.ask_for(leases.len(), Kind::Write, caller, move |backend, context| async move {
                 let mut stand = Vec::with_capacity(leases.len());
                 for (key, lease) in &leases {
                     stand.push(backend.renew(key, *lease, context).await?);
@@ -160,21 +160,21 @@ impl Gathered {
         })
         .await;
         each(asked.sets, |sets| {
-            remote.ask(Kind::Write, caller, move |backend, context| async move {
+            remote.ask_for(sets.len(), Kind::Write, caller, move |backend, context| async move {
                 backend.set_many(&sets.iter().map(Owned::put).collect::<Vec<_>>(), context).await?;
                 Ok(vec![(); sets.len()])
             })
         })
         .await;
         each(asked.commits, |commits| {
-            remote.ask(Kind::Write, caller, move |backend, context| async move {
+            remote.ask_for(commits.len(), Kind::Write, caller, move |backend, context| async move {
                 let commits: Vec<_> = commits.iter().map(|(put, token)| (put.put(), *token)).collect();
                 backend.commit_many(&commits, context).await
             })
         })
         .await;
         each(asked.deletes, |deletes| {
-            remote.ask(Kind::Removal, caller, move |backend, context| async move {
+            remote.ask_for(deletes.len(), Kind::Removal, caller, move |backend, context| async move {
                 let keys: Vec<&str> = deletes.iter().flatten().map(String::as_str).collect();
                 backend.delete_many(&keys, context).await?;
                 Ok(vec![(); deletes.len()])
@@ -182,7 +182,7 @@ impl Gathered {
         })
         .await;
         each(asked.ends, |ends| {
-            remote.ask(Kind::Removal, caller, move |backend, context| async move {
+            remote.ask_for(ends.len(), Kind::Removal, caller, move |backend, context| async move {
                 let ended: Vec<_> = ends.iter().map(|(key, token)| (&**key, *token)).collect();
                 backend.abandon_many(&ended, context).await?;
                 Ok(vec![(); ended.len()])
@@ -230,7 +230,7 @@ async fn gets(gets: Each<Vec<String>, Vec<Option<Content>>>, remote: &Arc<Remote
         };
         let wanted: Vec<Vec<usize>> =
             wanted.into_iter().map(|wanted| wanted.into_iter().map(&mut place).collect()).collect();
-        remote.ask(Kind::Read, caller, move |backend, context| async move {
+        remote.ask_for(keys.len(), Kind::Read, caller, move |backend, context| async move {
             let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
             let found = backend.get_many(&asked, context).await?;
             if found.len() != asked.len() {

@@ -1,5 +1,6 @@
 //! A lease as a computation holds it: renewed while the computation runs, given back when nobody needs it.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use super::Remote;
 use crate::backend::{Context, Lease, Token};
 use crate::clock::{Alarm, NEVER, Nanos, block_on, nanos};
+use crate::flight::reentrance;
 
 /// The lease of a flight, which its leaders hand on; whoever holds it last gives it back.
 pub(crate) struct Hold {
@@ -124,7 +126,8 @@ impl Hold {
         let clock = &self.remote.clock;
         let now = clock.now();
         let at = now.saturating_add(self.lease.length / 3);
-        let renewal = Waker::from(Arc::new(Renewal(Arc::downgrade(self))));
+        let (hold, renewals) = (Arc::downgrade(self), Arc::clone(&self.remote.renewals));
+        let renewal = Waker::from(Arc::new(Renewal { hold, renewals }));
         let number = {
             let mut state = self.state();
             if !state.is_held {
@@ -177,18 +180,59 @@ impl Drop for Hold {
     }
 }
 
-/// Renews a lease when it is woken, in a thread that may wait.
-struct Renewal(Weak<Hold>);
+/// Has a lease renewed when it is woken.
+struct Renewal {
+    hold: Weak<Hold>,
+    renewals: Arc<Renewals>,
+}
 
 impl Wake for Renewal {
     fn wake(self: Arc<Self>) {
-        let hold = Weak::clone(&self.0);
+        self.renewals.add(Weak::clone(&self.hold));
+    }
+}
+
+/// How many threads renew leases at most: a call may hold thousands.
+const MOST_RENEWING: usize = 16;
+
+/// Leases that are to be renewed now, in threads that may wait.
+#[derive(Default)]
+pub(super) struct Renewals(Mutex<Due>);
+
+#[derive(Default)]
+struct Due {
+    holds: VecDeque<Weak<Hold>>,
+    threads: usize,
+}
+
+impl Renewals {
+    fn add(self: &Arc<Self>, hold: Weak<Hold>) {
+        let mut due = self.due();
+        due.holds.push_back(hold);
+        if due.threads == MOST_RENEWING {
+            return;
+        }
+        due.threads += 1;
+        drop(due);
+        let renewals = Arc::clone(self);
         blocking::unblock(move || {
-            if let Some(hold) = hold.upgrade() {
-                hold.renew();
+            while let Some(hold) = renewals.next() {
+                // A clock that panics ends one renewal, not the thread of all others.
+                let _ = reentrance::caught(|| hold.upgrade().inspect(Hold::renew));
             }
         })
         .detach();
+    }
+
+    fn next(&self) -> Option<Weak<Hold>> {
+        let mut due = self.due();
+        let next = due.holds.pop_front();
+        due.threads -= usize::from(next.is_none());
+        next
+    }
+
+    fn due(&self) -> MutexGuard<'_, Due> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

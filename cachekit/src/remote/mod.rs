@@ -28,8 +28,8 @@ use self::epochs::Lengthened;
 pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
 pub(crate) use self::gathered::Gathered;
-use self::lease::back_off;
 pub(crate) use self::lease::{Asking, Hold, Turn};
+use self::lease::{Renewals, back_off};
 use self::names::Names;
 use self::probe::Alarms;
 use self::settings::RemoteSettings;
@@ -61,9 +61,13 @@ pub(crate) struct Remote {
     owed: Arc<Owed>,
     writers: Arc<Writers>,
     lengthened: Lengthened,
+    renewals: Arc<Renewals>,
     pub(crate) limits: Arc<Limits>,
     alarms: Alarms,
 }
+
+/// How many keys of one request have no more time than a single one.
+const KEYS_IN_TIME: usize = 1_000;
 
 /// How the caller waits.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +140,7 @@ impl Remote {
             owed,
             writers,
             lengthened: Lengthened::default(),
+            renewals: Arc::default(),
             alarms: Alarms::default(),
         }))
     }
@@ -301,7 +306,23 @@ impl Remote {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let (state, limit) = (self.state(kind), self.limit(kind));
+        self.ask_for(1, kind, caller, operation).await
+    }
+
+    /// As [`ask`](Self::ask), for so many keys, which may take longer where they are thousands.
+    async fn ask_for<T, F>(
+        self: &Arc<Self>,
+        keys: usize,
+        kind: Kind,
+        caller: Caller<'_>,
+        operation: impl FnOnce(Arc<dyn Backend>, Context) -> F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let times = u32::try_from(keys.div_ceil(KEYS_IN_TIME)).unwrap_or(u32::MAX).max(1);
+        let (state, limit) = (self.state(kind), self.limit(kind).saturating_mul(times));
         if let Caller::Many(gathered) = caller
             && let Some(backend) = gathered.backend(self)
         {
