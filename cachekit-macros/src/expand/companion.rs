@@ -123,7 +123,7 @@ fn running(model: &Model, name: &str, output: &TokenStream, options: Option<&Ide
     let docs = docs::of(model, name);
     let ident = model.companion_ident(name);
     let vis = vis(model);
-    let asyncness = &model.item.sig.asyncness;
+    let asyncness = hygiene::repeated(model.item.sig.asyncness);
     let (generics, _, bounds) = model.item.sig.generics.split_for_impl();
     let names = model.arguments.iter().map(|argument| &argument.name);
     let types = model.arguments.iter().map(|argument| &argument.ty);

@@ -243,6 +243,9 @@ fn refresh(many: &Many) -> TokenStream {
     let mut sig = many.model.named_signature();
     sig.ident = format_ident!("refresh");
     sig.fn_token.span = hygiene::macro_span(sig.fn_token.span);
+    if let Some(asyncness) = &mut sig.asyncness {
+        asyncness.span = hygiene::macro_span(asyncness.span);
+    }
     let call = running(many, "refresh");
     quote! {
         #docs

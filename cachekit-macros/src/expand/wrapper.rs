@@ -107,7 +107,7 @@ pub(super) fn body(model: &Model) -> Option<TokenStream> {
         return None;
     }
     let sig = &model.item.sig;
-    let (asyncness, output) = (&sig.asyncness, &model.output.ty);
+    let (asyncness, output) = (hygiene::repeated(sig.asyncness), &model.output.ty);
     let (generics, _, bounds) = sig.generics.split_for_impl();
     let locals: Vec<Ident> = model.all_arguments().map(|argument| hygiene::as_local(&argument.name)).collect();
     let types = model.all_arguments().map(|argument| &argument.ty);
