@@ -3,16 +3,18 @@
 //! For everything that concerns one key the slice stands for one of its items, so keys and tags are made as for any
 //! other function. What it deliberately does not do: write.
 
-use quote::{ToTokens, quote};
-use syn::{Expr, GenericArgument, PathArguments, Type, TypeReference};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Expr, GenericArgument, Ident, PathArguments, ReturnType, Token, Type, TypeReference};
 
 use crate::args::Args;
 use crate::argument::Argument;
 use crate::errors::Errors;
+use crate::hygiene;
 use crate::item::Item;
 use crate::lifetimes;
 use crate::model::{Home, Model};
 use crate::output::Value;
+use crate::validate;
 
 pub(crate) struct Many {
     /// The function, where its slice stands for one of its items.
@@ -23,34 +25,76 @@ pub(crate) struct Many {
     pub(crate) place: usize,
     /// What the function returns, without the `Result` around it, if that is written.
     pub(crate) values: Type,
+    /// What is wrong with `coalesce`, which is then left out.
+    faults: Vec<syn::Error>,
 }
 
 impl Many {
     /// What the user asked for; nothing where no argument can hold keys.
     pub(crate) fn new(item: Item, args: Args, errors: &mut Errors) -> Option<Self> {
         let mut model = Model::new(item, args);
-        let skipped = |name: &_| model.args.skip.iter().any(|(_, names)| names.iter().any(|skip| skip == name));
-        let is_slice =
-            |argument: &&crate::argument::Argument| slice(&argument.ty).is_some() && !skipped(&argument.name);
+        let is_skipped = |argument: &Argument| {
+            model.args.skip.iter().flat_map(|(_, names)| names).any(|name| argument.answers_to(name))
+        };
+        let is_slice = |argument: &&Argument| slice(&argument.ty).is_some() && !is_skipped(argument);
         let Some(place) = model.arguments.iter().position(|argument| is_slice(&argument)) else {
-            errors.at(
-                &model.item.sig.ident,
-                "no argument holds the keys: write one of type `&[T]`, such as `ids: &[u64]`, and leave it out of `skip`",
-            );
+            no_keys(&model, errors);
             return None;
         };
         let id = slice(&model.arguments[place].ty)?.clone();
+        let borrows: Vec<_> = model.arguments.iter().filter_map(|argument| mutable(&argument.ty)).collect();
+        if !borrows.is_empty() {
+            for mutability in borrows {
+                errors.at(mutability, "a function of many keys may be called more than once for one call, so it cannot be handed a `&mut`: take `&`");
+            }
+            return None;
+        }
         let krate = &model.krate;
         let values = match &model.output.value {
             Value::Written(ty) => ty.clone(),
             Value::OkOf(ty) => syn::parse_quote!(<#ty as #krate::__private::ResultLike>::Value),
         };
-        model.output.value = Value::Written(syn::parse_quote!(<#values as #krate::__private::many::Values>::Value));
+        if let Some(kind) = no_values(&values) {
+            let place = match &model.item.sig.output {
+                ReturnType::Default => model.item.sig.ident.to_token_stream(),
+                ReturnType::Type(..) => values.to_token_stream(),
+            };
+            errors.at(place, format_args!("{kind} does not tell which value belongs to which key: return a `HashMap` or a `BTreeMap` by the keys, or a `Vec` with a value for each key in their order"));
+            return None;
+        }
+        // Of what is written, before it is replaced.
+        validate::value(&model, errors);
+        let value = match (&model.args.entries_of, shape(&values)) {
+            (Some((_, path)), _) => Type::Verbatim(quote!(<#path as #krate::CachedFn>::Value)),
+            (None, Some((_, value))) => value.clone(),
+            (None, None) => projected(&model, &values, &id, "Value"),
+        };
+        model.output.value = Value::Written(value);
         (model.arguments[place].ty, model.arguments[place].named) = (id.clone(), id.clone());
         if model.home == Home::Inline {
             model.home = Home::Inside;
         }
-        Some(Self { model, id, place, values })
+        // What could not be read may have been `entries_of`.
+        model.args.region_is_mentioned |= errors.len() > 0;
+        let mut many = Self { model, id, place, values, faults: Vec::new() };
+        many.faults = coalesce(&many);
+        if !many.faults.is_empty() {
+            many.model.args.coalesce = None;
+            many.skip_references();
+        }
+        Some(many)
+    }
+
+    /// As if `skip(…)` named what is said to belong there.
+    fn skip_references(&mut self) {
+        let others = self.model.arguments.iter().enumerate().filter(|(place, _)| *place != self.place);
+        let references = others.filter(|(_, argument)| matches!(&argument.ty, Type::Reference(_)));
+        let names: Vec<Ident> = references.map(|(_, argument)| argument.name.clone()).collect();
+        if let Some((_, skip)) = &mut self.model.args.skip {
+            skip.extend(names);
+        } else if let Some(keyword) = names.first().cloned() {
+            self.model.args.skip = Some((keyword, names.into_iter().collect()));
+        }
     }
 
     /// Whether an argument holds the keys.
@@ -65,14 +109,13 @@ impl Many {
 
     /// The type of the keys of a map of values.
     pub(crate) fn key_of_map(&self) -> Type {
-        let krate = &self.model.krate;
-        if !is_vec(&self.values) {
-            let values = &self.values;
-            return syn::parse_quote!(<#values as #krate::__private::many::Keyed>::Key);
-        }
-        match &self.id {
-            Type::Reference(TypeReference { elem, .. }) => syn::parse_quote!(<#elem as ::std::borrow::ToOwned>::Owned),
-            id => id.clone(),
+        match (shape(&self.values), &self.id) {
+            (Some((Some(key), _)), _) => key.clone(),
+            (Some((None, _)), Type::Reference(TypeReference { elem, .. })) => {
+                syn::parse_quote!(<#elem as ::std::borrow::ToOwned>::Owned)
+            }
+            (Some((None, _)), id) => id.clone(),
+            (None, _) => projected(&self.model, &self.values, &self.id, "Key"),
         }
     }
 }
@@ -90,17 +133,87 @@ fn slice(ty: &Type) -> Option<&Type> {
     }
 }
 
-fn is_vec(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| {
-        segment.ident == "Vec"
-            && matches!(&segment.arguments, PathArguments::AngleBracketed(arguments)
-                if matches!(arguments.args.first(), Some(GenericArgument::Type(_))))
-    }))
+/// That no argument holds the keys, at what was meant to.
+fn no_keys(model: &Model, errors: &mut Errors) {
+    let is_slice = |name: &&Ident| model.arguments.iter().any(|it| it.answers_to(name) && slice(&it.ty).is_some());
+    let skipped = model.args.skip.iter().flat_map(|(_, names)| names).find(is_slice);
+    let vec = model.arguments.iter().find_map(|argument| match shape(&argument.ty)? {
+        (None, id) => Some((&argument.ty, id)),
+        _ => None,
+    });
+    match (skipped, vec) {
+        (Some(name), _) => {
+            errors.at(name, format_args!("`{name}` holds the keys, so it forms them: remove it from `skip`"));
+        }
+        (None, Some((ty, id))) => {
+            let id = id.to_token_stream();
+            errors.at(ty, format_args!("the keys are a slice, of which the function is handed a part: take `&[{id}]`"));
+        }
+        (None, None) => errors
+            .at(&model.item.sig.ident, "no argument holds the keys: write one of type `&[T]`, such as `ids: &[u64]`"),
+    }
+}
+
+/// Input: `&mut Db`. Output: `mut`.
+fn mutable(ty: &Type) -> Option<&Token![mut]> {
+    match ty {
+        Type::Reference(reference) => reference.mutability.as_ref(),
+        _ => None,
+    }
+}
+
+/// The types of keys and values, where the type is written out; a `Vec` has no keys.
+fn shape(ty: &Type) -> Option<(Option<&Type>, &Type)> {
+    let segment = match ty {
+        Type::Path(path) => path.path.segments.last()?,
+        Type::Group(group) => return shape(&group.elem),
+        Type::Paren(paren) => return shape(&paren.elem),
+        _ => return None,
+    };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    let mut types = arguments.args.iter().map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    match segment.ident.to_string().as_str() {
+        "Vec" => Some((None, types.next()??)),
+        "HashMap" | "BTreeMap" => Some((Some(types.next()??), types.next()??)),
+        _ => None,
+    }
+}
+
+/// Input: `Users`. Output: `<Users as Values<u64>>::Value`, at the place of the type, where it is found out if that is
+/// neither a map nor a `Vec`.
+fn projected(model: &Model, values: &Type, id: &Type, name: &str) -> Type {
+    let krate = &model.krate;
+    // Outside the function, where its lifetimes have no names; keys and values borrow nothing.
+    let id = lifetimes::named(id, &model.item.sig.generics, "'static");
+    let (first, _) = hygiene::ends(values);
+    let place = hygiene::macro_span(first);
+    let name = Ident::new(name, place);
+    let (head, values_of) = (quote_spanned!(place=> <), quote_spanned!(place=> as #krate::__private::many::Values));
+    Type::Verbatim(quote_spanned!(place=> #head #values #values_of<#id>>::#name))
+}
+
+/// What can be seen to be neither a map nor a `Vec`; other types are for the compiler to judge.
+fn no_values(ty: &Type) -> Option<&'static str> {
+    match ty {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => Some("`()`"),
+        Type::Tuple(_) => Some("a tuple"),
+        Type::Array(_) => Some("an array"),
+        Type::Path(path) => match path.path.segments.last()?.ident.to_string().as_str() {
+            "HashSet" | "BTreeSet" => Some("a set"),
+            "Option" => Some("an `Option`"),
+            "Box" | "Arc" | "Rc" | "VecDeque" | "String" => Some("this type"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// What only a function of many keys can get wrong.
 pub(crate) fn judge(many: &Many, errors: &mut Errors) {
-    let Model { args, item, arguments, .. } = &many.model;
+    let Model { args, arguments, .. } = &many.model;
     if args.entries_of.is_some() {
         for keyword in of_the_entries(args) {
             errors.at(
@@ -109,60 +222,71 @@ pub(crate) fn judge(many: &Many, errors: &mut Errors) {
             );
         }
     }
-    let renewals = [
-        args.background.as_ref().map(|(keyword, ())| keyword),
-        args.stale_while_revalidate.as_ref().map(|(keyword, _)| keyword),
-        args.refresh_ahead.as_ref().map(|(keyword, _)| keyword),
-    ];
     if args.entries_of.is_none() {
+        if let Some((keyword, ())) = &args.background {
+            errors.at(keyword, format_args!("a function of many keys renews its values itself, while others are served the old ones: remove `{keyword}`"));
+        }
+        let renewals = [
+            args.stale_while_revalidate.as_ref().map(|(keyword, _)| keyword),
+            args.refresh_ahead.as_ref().map(|(keyword, _)| keyword),
+        ];
         for keyword in renewals.into_iter().flatten() {
-            errors.at(keyword, format_args!("a function of many keys renews its values itself, not in the background: leave `{keyword}` to the region"));
+            errors.at(keyword, format_args!("in the attribute `{keyword}` renews in the background, which a function of many keys does not: write it where `regions!` declares the region, and one caller renews"));
         }
     }
-    for (place, argument) in arguments.iter().enumerate() {
-        if let Type::Reference(reference) = &argument.ty
-            && let Some(mutability) = &reference.mutability
-            && !many.is_ids(place)
-        {
-            errors.at(
-                mutability,
-                "a function of many keys may be called more than once for one call: take `&`, not `&mut`",
-            );
-        }
-    }
-    if let (Some((keyword, _)), None) = (&args.coalesce, &args.entries_of) {
-        errors.at(keyword, "`coalesce` gathers calls of another function: name it, `entries_of = load_user`");
-    }
-    if let (Some((keyword, _)), None) = (&args.coalesce, &item.sig.asyncness) {
-        errors.at(keyword, "`coalesce` gathers calls of tasks: write it on an `async fn`");
-    }
-    if let Some((keyword, _)) = &args.coalesce {
-        let is_shared = |argument: &&Argument| {
-            let is_key = many.model.key_arguments().iter().any(|key| key.name == argument.name);
-            !is_key && matches!(&argument.ty, Type::Reference(reference) if reference.mutability.is_none())
-        };
-        let others = arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place));
-        for (_, argument) in others.filter(|(_, argument)| !is_shared(argument)) {
-            errors.at(&argument.ty, format_args!(
-                "`{keyword}` computes for several callers at once: other arguments than the keys are shared references that `skip(…)` names"
-            ));
-        }
-    }
-    if let Some((keyword, _)) = &args.coalesce
-        && lifetimes::first_borrow(&many.id, &item.sig.generics).is_some()
+    if let (Some((keyword, expressions)), None) = (&args.key, &args.entries_of)
+        && let ids = &arguments[many.place].name
+        && !expressions.is_empty()
+        && !many.model.key_arguments().iter().any(|argument| argument.name == *ids)
     {
         errors.at(
             keyword,
-            format_args!(
-                "`coalesce` keeps keys of several callers, so they are owned: take `&[{}]`",
-                match &many.id {
-                    Type::Reference(reference) if reference.elem.to_token_stream().to_string() == "str" =>
-                        quote!(String),
-                    id => quote!(#id),
-                }
-            ),
+            format_args!("`{keyword}(…)` leaves the keys out, so all of them would be one: name `{ids}` too, which stands for one key there"),
         );
     }
+    many.faults.iter().cloned().for_each(|fault| errors.push(fault));
+}
+
+/// What is wrong with `coalesce`, which is left out then: what it would expand to could only repeat that.
+fn coalesce(many: &Many) -> Vec<syn::Error> {
+    let Model { args, item, arguments, .. } = &many.model;
+    let Some((keyword, _)) = &args.coalesce else { return Vec::new() };
+    let at_keyword = |message: String| syn::Error::new(keyword.span(), message);
+    let mut faults = Vec::new();
+    if args.entries_of.is_none() {
+        faults.push(at_keyword(format!(
+            "`{keyword}` gathers calls of another function: name it, `entries_of = load_user`"
+        )));
+    }
+    if item.sig.asyncness.is_none() {
+        faults.push(at_keyword(format!("`{keyword}` gathers calls of tasks: write it on an `async fn`")));
+    }
+    let is_of_the_key = |argument: &Argument| many.model.key_arguments().iter().any(|key| key.name == argument.name);
+    for (_, argument) in arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place)) {
+        let is_shared = matches!(&argument.ty, Type::Reference(reference) if reference.mutability.is_none());
+        let what_to_do = match (is_shared, is_of_the_key(argument)) {
+            (true, false) => continue,
+            (true, true) => "name this one in `skip(…)`, there and here",
+            (false, false) => "take a reference",
+            (false, true) => "leave this one out, or remove `coalesce`",
+        };
+        let message = format!(
+            "`{keyword}` makes one call for several callers, who may differ in their keys and in nothing else: {what_to_do}"
+        );
+        faults.push(syn::Error::new_spanned(&argument.ty, message));
+    }
+    if lifetimes::first_borrow(&many.id, &item.sig.generics).is_some() {
+        let owned = match &many.id {
+            Type::Reference(reference) if reference.elem.to_token_stream().to_string() == "str" => quote!(String),
+            Type::Reference(reference) => reference.elem.to_token_stream(),
+            id => quote!(#id),
+        };
+        let message = format!(
+            "`{keyword}` keeps keys of several callers, so they are owned: take `&[{owned}]`, and `{owned}` in the function of one key"
+        );
+        faults.push(syn::Error::new_spanned(&many.id, message));
+    }
+    faults
 }
 
 /// The options that say what an entry is, as they were written.

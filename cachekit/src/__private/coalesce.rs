@@ -111,7 +111,7 @@ impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
         mut compute: impl FnMut(Vec<Id>) -> F,
     ) -> Result<Option<V>, E>
     where
-        R: ValuesBy<Id, Value = V>,
+        R: ValuesBy<Id, V>,
         F: Future<Output = Result<R, E>>,
     {
         let mut writer = KeyWriter::new();
@@ -158,7 +158,7 @@ async fn computed<Id: Clone, V: Clone, E, R, F>(
     share: Option<Share<E>>,
     compute: &mut impl FnMut(Vec<Id>) -> F,
 ) where
-    R: ValuesBy<Id, Value = V>,
+    R: ValuesBy<Id, V>,
     F: Future<Output = Result<R, E>>,
 {
     let (mut ids, mut keys, mut places) = (Vec::new(), std::collections::HashMap::new(), Vec::new());

@@ -18,71 +18,92 @@ use crate::region::many::Many;
 use crate::region::share::Share;
 use crate::remote::Caller;
 
-/// What a function of many keys returns.
+/// What a function of many keys returns, and whose values and keys those are.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not tell which value belongs to which key",
+    message = "`{Self}` does not tell which value belongs to which of the keys `{Id}`",
     label = "neither a map nor a `Vec`",
-    note = "return a `HashMap` or a `BTreeMap` by the keys, or a `Vec` with a value for each key in their order; or a `Result` of one of these"
+    note = "return a `HashMap` or a `BTreeMap` by the keys, or a `Vec` with a value for each key in their order; or a `Result` of one of these, with `result = true` in the attribute where it goes by another name"
 )]
-pub trait Values {
+pub trait Values<Id> {
     type Value;
+    type Key;
 }
 
-impl<K, V, S> Values for HashMap<K, V, S> {
+impl<Id, K: KeyFrom<Id>, V, S> Values<Id> for HashMap<K, V, S> {
     type Value = V;
+    type Key = K;
 }
 
-impl<K, V> Values for BTreeMap<K, V> {
+impl<Id, K: KeyFrom<Id>, V> Values<Id> for BTreeMap<K, V> {
     type Value = V;
+    type Key = K;
 }
 
-impl<V> Values for Vec<V> {
+impl<Id, V> Values<Id> for Vec<V> {
     type Value = V;
+    type Key = Id;
 }
 
-/// What a function of many keys returns, by keys of this type.
+/// A key of a map, which the function makes of those that it was asked for.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be made of keys `{Id}`",
-    label = "not by these keys",
-    note = "the keys of the map are those of the slice, or are made of them by `From`"
+    message = "a map by `{Self}` cannot be asked for keys `{Id}`",
+    label = "not `From` the keys of the slice, or not `Hash + Eq`",
+    note = "return a map by the keys of the slice, owned (by `String` for `&[&str]`), or by a type that is `From` them; keys are `Clone + Hash + Eq`"
 )]
-pub trait ValuesBy<Id>: Values + Sized {
+pub trait KeyFrom<Id>: Hash + Eq {
+    fn key_from(id: &Id) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<Id: Clone, K: From<Id> + Hash + Eq> KeyFrom<Id> for K {
+    fn key_from(id: &Id) -> Self {
+        Self::from(id.clone())
+    }
+}
+
+/// What a function of many keys returns, where its entries hold these values.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not hold values `{V}` by keys `{Id}`",
+    label = "not what the entries hold",
+    note = "return a map, or a `Vec`, of the values that the entries hold: with `entries_of` those of the function that it names"
+)]
+pub trait ValuesBy<Id, V>: Sized {
     /// The value of each key, as far as there is one.
-    fn split(self, function: &str, ids: &[Id]) -> Vec<Option<Self::Value>>;
+    fn split(self, function: &str, ids: &[Id]) -> Vec<Option<V>>;
 
     /// As the function would have returned them.
-    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<Self::Value>)>) -> Self
+    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
     where
         Id: 'a;
 }
 
-impl<Id: Clone, K: From<Id> + Hash + Eq, V, S: BuildHasher + Default> ValuesBy<Id> for HashMap<K, V, S> {
+impl<Id, K: KeyFrom<Id>, V, S: BuildHasher + Default> ValuesBy<Id, V> for HashMap<K, V, S> {
     fn split(mut self, _: &str, ids: &[Id]) -> Vec<Option<V>> {
-        ids.iter().map(|id| self.remove(&K::from(id.clone()))).collect()
+        ids.iter().map(|id| self.remove(&K::key_from(id))).collect()
     }
 
     fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
     where
         Id: 'a,
     {
-        values.filter_map(|(id, value)| Some((K::from(id.clone()), value?))).collect()
+        values.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect()
     }
 }
 
-impl<Id: Clone, K: From<Id> + Ord, V> ValuesBy<Id> for BTreeMap<K, V> {
+impl<Id, K: KeyFrom<Id> + Ord, V> ValuesBy<Id, V> for BTreeMap<K, V> {
     fn split(mut self, _: &str, ids: &[Id]) -> Vec<Option<V>> {
-        ids.iter().map(|id| self.remove(&K::from(id.clone()))).collect()
+        ids.iter().map(|id| self.remove(&K::key_from(id))).collect()
     }
 
     fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
     where
         Id: 'a,
     {
-        values.filter_map(|(id, value)| Some((K::from(id.clone()), value?))).collect()
+        values.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect()
     }
 }
 
-impl<Id, V> ValuesBy<Id> for Vec<V> {
+impl<Id, V> ValuesBy<Id, V> for Vec<V> {
     fn split(self, function: &str, ids: &[Id]) -> Vec<Option<V>> {
         let (values, keys) = (self.len(), ids.len());
         assert!(
@@ -126,19 +147,6 @@ impl<V: Value> Handle for AsyncEntry<V> {
     fn into_call_of(self) -> CallOf<V> {
         CallOf(self.into_call())
     }
-}
-
-/// A map by keys.
-pub trait Keyed {
-    type Key;
-}
-
-impl<K, V, S> Keyed for HashMap<K, V, S> {
-    type Key = K;
-}
-
-impl<K, V> Keyed for BTreeMap<K, V> {
-    type Key = K;
 }
 
 /// An argument that a function of many keys may be handed more than once.
@@ -211,7 +219,7 @@ impl<'a, Id, V: Value> Keys<'a, Id, V> {
     }
 
     /// What the function would have returned.
-    fn join<R: ValuesBy<Id, Value = V>>(self, mut values: Vec<Option<V>>) -> R {
+    fn join<R: ValuesBy<Id, V>>(self, mut values: Vec<Option<V>>) -> R {
         let mut left = vec![0_usize; values.len()];
         self.asked.iter().for_each(|(_, place)| left[*place] += 1);
         R::join(self.asked.into_iter().map(|(id, place)| {
@@ -222,7 +230,7 @@ impl<'a, Id, V: Value> Keys<'a, Id, V> {
     }
 }
 
-pub fn call<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
+pub fn call<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E>(
     function: Function<E>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
@@ -231,7 +239,7 @@ pub fn call<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
     block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute), false))
 }
 
-pub fn refresh<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
+pub fn refresh<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E>(
     function: Function<E>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
@@ -244,14 +252,14 @@ pub fn refresh<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E>(
 type Came<V, E> = Result<Vec<Option<V>>, E>;
 
 /// What a function of threads computes, as a task would.
-fn at_once<Id, R: ValuesBy<Id>, E>(
+fn at_once<Id, V, R: ValuesBy<Id, V>, E>(
     name: &'static str,
     mut compute: impl FnMut(&[Id]) -> Result<R, E>,
-) -> impl FnMut(Vec<Id>) -> Ready<Came<R::Value, E>> {
+) -> impl FnMut(Vec<Id>) -> Ready<Came<V, E>> {
     move |ids| ready(compute(&ids).map(|values| values.split(name, &ids)))
 }
 
-pub async fn call_async<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E, F>(
+pub async fn call_async<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E, F>(
     function: Function<E>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
@@ -264,7 +272,7 @@ where
     function.run(Caller::Task, ids, entry, later, false).await
 }
 
-pub async fn refresh_async<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, E, F>(
+pub async fn refresh_async<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E, F>(
     function: Function<E>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
@@ -277,16 +285,16 @@ where
     function.run(Caller::Task, ids, entry, later, true).await
 }
 
-async fn split<Id, R: ValuesBy<Id>, E>(
+async fn split<Id, V, R: ValuesBy<Id, V>, E>(
     name: &'static str,
     ids: Vec<Id>,
     values: impl Future<Output = Result<R, E>>,
-) -> Came<R::Value, E> {
+) -> Came<V, E> {
     values.await.map(|values| values.split(name, &ids))
 }
 
 impl<E> Function<E> {
-    async fn run<Id: Clone, H: Handle, R: ValuesBy<Id, Value = H::Value>, F>(
+    async fn run<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, F>(
         &self,
         caller: Caller<'_>,
         ids: &[Id],
@@ -317,27 +325,18 @@ impl<E> Function<E> {
 }
 
 /// The values that are there and fresh, by their keys.
-pub fn get<Id, K: From<Id> + Hash + Eq, H: Handle>(
-    ids: &[Id],
-    entry: impl Fn(&Id) -> H,
-) -> Result<HashMap<K, H::Value>, Error>
-where
-    Id: Clone,
-{
+pub fn get<Id, K: KeyFrom<Id>, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<HashMap<K, H::Value>, Error> {
     block_on(found(Caller::Thread, ids, entry))
 }
 
-pub async fn get_async<Id, K: From<Id> + Hash + Eq, H: Handle>(
+pub async fn get_async<Id, K: KeyFrom<Id>, H: Handle>(
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
-) -> Result<HashMap<K, H::Value>, Error>
-where
-    Id: Clone,
-{
+) -> Result<HashMap<K, H::Value>, Error> {
     found(Caller::Task, ids, entry).await
 }
 
-async fn found<Id: Clone, K: From<Id> + Hash + Eq, H: Handle>(
+async fn found<Id, K: KeyFrom<Id>, H: Handle>(
     caller: Caller<'_>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
@@ -345,7 +344,7 @@ async fn found<Id: Clone, K: From<Id> + Hash + Eq, H: Handle>(
     let keys = Keys::new(ids, entry);
     let values = Call::get_many(&keys.calls, caller).await?;
     let found = keys.ids.into_iter().zip(values);
-    Ok(found.filter_map(|(id, value)| Some((K::from(id.clone()), value?))).collect())
+    Ok(found.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect())
 }
 
 pub fn set<Id, H: Handle>(

@@ -1,0 +1,16 @@
+use cachekit::{cache_multi_on_arguments, cache_on_arguments};
+
+#[cache_on_arguments(region = "users")]
+async fn load(id: u64) -> u64 {
+    id
+}
+
+#[cache_multi_on_arguments(entries_of = load, coalesce = "2ms")]
+fn load_many(ids: &[u64]) -> Vec<u64> {
+    ids.to_vec()
+}
+
+fn main() {
+    drop(load(1));
+    load_many(&[1]);
+}

@@ -1,0 +1,10 @@
+use cachekit::cache_multi_on_arguments;
+
+#[cache_multi_on_arguments(region = "users", skip(ids))]
+fn load(tenant: &str, ids: &[u64]) -> Vec<usize> {
+    ids.iter().map(|_| tenant.len()).collect()
+}
+
+fn main() {
+    load("a", &[1]);
+}
