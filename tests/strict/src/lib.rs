@@ -32,6 +32,7 @@ pub mod generics;
 pub mod hygiene;
 pub mod key_parts;
 pub mod keys;
+pub mod many;
 pub mod methods;
 pub mod places;
 pub mod renewals;
