@@ -1,7 +1,8 @@
 //! What dogpile.cache promises, under the numbers of `docs/dogpile.md`, as far as cachekit promises it too, or something
 //! else in its place.
 //!
-//! What a number without a test here comes to is said there; the first test holds the two together.
+//! Those of many keys are in `dogpile_many`. What a number without a test comes to is said there; the first test holds
+//! tests and table together.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, waiting};
-use cachekit::{Error, Invalidation, KeyContext, Region, cache_on_arguments, mangle, regions};
+use cachekit::{
+    Error, Invalidation, KeyContext, Region, cache_multi_on_arguments, cache_on_arguments, mangle, regions,
+};
 
 use crate::support::{AtLast, Gate, Later, until};
 
@@ -62,6 +65,7 @@ fn the_table_and_the_tests_agree() {
     }
     let tests: BTreeSet<&str> = include_str!("dogpile.rs")
         .lines()
+        .chain(include_str!("dogpile_many.rs").lines())
         .filter_map(|line| line.strip_prefix("fn ")?.split('(').next())
         .filter(|name| !numbers(name).is_empty())
         .collect();
@@ -917,6 +921,13 @@ fn d98_the_signature_stays_as_it_was() {
         (id > 0).then(|| format!("{id} {}", names.join(" ")))
     }
 
+    #[cache_multi_on_arguments(region = "dogpile")]
+    fn load_many(names: &[&str], page: u64) -> BTreeMap<String, u64> {
+        names.iter().map(|name| ((*name).to_owned(), page)).collect()
+    }
+
     let signature: for<'a> fn(u64, &'a [&'a str]) -> Option<String> = load;
     assert_eq!(signature(1, &["a", "b"]).as_deref(), Some("1 a b"));
+    let signature: fn(&[&str], u64) -> BTreeMap<String, u64> = load_many;
+    assert_eq!(signature(&["a"], 1), BTreeMap::from([("a".to_owned(), 1)]));
 }

@@ -20,6 +20,7 @@ mod coalesce;
 mod companions;
 /// What those who come from dogpile.cache expect.
 mod dogpile;
+mod dogpile_many;
 /// Pauses after a failure, and errors that are remembered.
 mod failures;
 /// Functions of every shape, and what is cached of what they return.

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cachekit::testing::{ManualClock, waiting};
@@ -156,6 +156,29 @@ fn an_error_is_the_callers_and_nothing_is_stored() {
     assert_eq!(load(&[3, 1]), Ok(vec![3, 1]));
     assert_eq!(ASKED.take(), [vec![1, 2], vec![13, 3], vec![3]]);
     assert_eq!(load::get(&[1, 13]).unwrap(), HashMap::from([(1, 1)]));
+}
+
+#[test]
+fn an_error_is_covered_by_old_values_and_remembered_where_there_are_none() {
+    regions! { static FAILING = Region::builder("many keys, failing").ttl(Duration::from_secs(10)); }
+    static ASKED: Asked = Asked::new();
+    static IS_DOWN: AtomicBool = AtomicBool::new(false);
+
+    #[cache_multi_on_arguments(region = FAILING, stale_if_error = "1h", error_ttl = "5s")]
+    fn load(ids: &[u64]) -> Result<Vec<u64>, Failed> {
+        ASKED.note(ids);
+        if IS_DOWN.load(Ordering::SeqCst) { Err(Failed("down")) } else { Ok(ids.to_vec()) }
+    }
+
+    let clock = ManualClock::new();
+    FAILING.configure(|r| r.ttl(Duration::from_secs(10)).clock(clock.clone())).unwrap();
+    assert_eq!(load(&[1, 2]), Ok(vec![1, 2]));
+    clock.advance(Duration::from_secs(11));
+    IS_DOWN.store(true, Ordering::SeqCst);
+    assert_eq!(load(&[1, 2]), Ok(vec![1, 2]));
+    assert_eq!(load(&[1, 2, 3]), Err(Failed("down")));
+    assert_eq!(load(&[3]), Err(Failed("down")));
+    assert_eq!(ASKED.take(), [vec![1, 2], vec![1, 2], vec![3]], "those that failed are left alone for a while");
 }
 
 #[test]
