@@ -193,7 +193,135 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Caches what a function of many keys returns, by each of the keys.
 ///
-/// See the attribute's manual in the crate `cachekit`.
+/// Each key has an entry of its own, and is treated as a call of a function of one key would be; but what is looked up in
+/// a backend is looked up together, and what is missing is computed in one call.
+///
+/// ```text
+/// use cachekit::{Region, cache_multi_on_arguments, regions};
+///
+/// regions! {
+///     static USERS = Region::builder("users").ttl(Duration::from_secs(300));
+/// }
+///
+/// #[cache_multi_on_arguments(region = USERS, skip(db))]
+/// fn load_users(db: &Db, ids: &[u64]) -> HashMap<u64, User> {
+///     db.query("SELECT … WHERE id = ANY($1)", ids)
+/// }
+///
+/// load_users(&db, &[1, 2]);             // asks for 1 and 2
+/// load_users(&db, &[3, 2, 1, 3]);       // asks for 3
+///
+/// load_users::get(&[1, 2])?;            // HashMap<u64, User> of those that are there; never computes
+/// load_users::set([(1, ann)])?;         // any iterator of keys and values; it comes last
+/// load_users::invalidate(&[1, 2])?;     // forget them
+/// load_users::expire(&[1, 2])?;         // renewed by the next caller, the others are served the old values
+/// load_users::refresh(&db, &[1, 2]);    // compute all of them now, and store
+/// load_users::original(&db, &[1, 2]);   // past the cache
+/// ```
+///
+/// The signatures of the companions, each of them `async` for an `async fn`:
+///
+/// ```text
+/// fn get(ids: &[u64]) -> Result<HashMap<u64, User>, cachekit::Error>
+/// fn set(entries: impl IntoIterator<Item = (u64, User)>) -> Result<(), cachekit::Error>
+/// fn invalidate(ids: &[u64]) -> Result<(), cachekit::Error>
+/// fn expire(ids: &[u64]) -> Result<(), cachekit::Error>
+/// fn refresh(db: &Db, ids: &[u64]) -> HashMap<u64, User>
+/// fn original(db: &Db, ids: &[u64]) -> HashMap<u64, User>
+/// ```
+///
+/// The first four take the arguments that form the key, `set` those beside the slice. There is no `key`, `entry`, `fetch`
+/// or `with`: they are of one entry, and so of the function that `entries_of` names.
+///
+/// # Arguments
+///
+/// The first argument that is a slice, `&[T]`, and that `skip` does not name, holds the keys. All others are part of every
+/// key, or skipped. Every `T` is `KeyPart + Clone`, and `Hash + Eq` too where the function returns a `Vec`.
+///
+/// Keys that are equal are one: the function is asked for each key once, in the order of the call, and not at all where
+/// there is nothing to ask for.
+///
+/// In `key(…)` and `tags` the name of the slice stands for one of the keys: `key(tenant.id, ids)`, `tags = ["user:{ids}"]`.
+///
+/// The function may be called more than once for one call: keys that another caller computes are waited for, and computed
+/// here where that one is given up. So the other arguments are `Clone`, such as shared references; `&mut` is an error.
+///
+/// # Values
+///
+/// The return type says which value belongs to which key:
+///
+/// * `HashMap<K, V, S>` or `BTreeMap<K, V>`: by its keys. `K` is the type of the slice's items, or another one that is
+///   `From` them and owned: `String` for `&[&str]`; it is `Hash + Eq`, as `get` gives a `HashMap`. What the function
+///   leaves out is absent: it is not returned, nothing is stored, and the next call asks for it again. (Where that is too
+///   often, `HashMap<K, Option<V>>` has a `None` to keep.) Keys that were not asked for are dropped.
+/// * `Vec<V>`: one for each key that the function is handed, in their order. Another number of them is a panic, with a
+///   message. A caller gets one value for each key that it has written, equal ones included.
+/// * a `Result` of one of these: an error is the whole call's, and nothing is stored. It reaches those who wait for one of
+///   the keys if it is `Clone + Send + Sync + 'static`, or if `share_error` says how; otherwise they compute for themselves.
+///
+/// `V` is `Clone + Send + Sync + 'static`, and `Serialize + DeserializeOwned` unless the attribute says `in_memory`.
+///
+/// # Options
+///
+/// Those of [`macro@cache_on_arguments`], where `T` is the type of one value, except `background`,
+/// `stale_while_revalidate` and `refresh_ahead`: a renewal in the background is of one entry, while a function of many
+/// keys renews all that are due in one call. As settings of the region the latter two hold, and one caller renews while the
+/// others are served the old values. And these:
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `entries_of = PATH` | the entries are those of this function of one key | the function's own |
+/// | `coalesce = "2ms"`, `coalesce = EXPRESSION` | with `entries_of`: calls of that function which come within this time are gathered into one of this one | off |
+///
+/// # The entries of another function
+///
+/// ```text
+/// #[cache_on_arguments(region = USERS, ttl = "10m", skip(db))]
+/// async fn load_user(db: &Db, id: u64) -> User { … }
+///
+/// #[cache_multi_on_arguments(entries_of = load_user, skip(db))]
+/// async fn load_users(db: &Db, ids: &[u64]) -> HashMap<u64, User> { … }
+/// ```
+///
+/// What one of the two has stored the other serves, and whoever invalidates an entry does so for both. Key, tags and
+/// settings are made by the function of one key, so all options that concern them stand there: `ttl`, `tags`, `namespace`,
+/// `should_cache` and so on, and the region, which may be left out here and is not looked at. Left are `skip`,
+/// `share_error`, `result`, `companion` and `crate`.
+///
+/// `load_user::entry` is called for each key with the arguments that form the key here, in their order and by value, so
+/// they are of its types: a slice `&[u64]` for `id: u64`, `&[&str]` for `name: &str`. Values are of one type. One of the two
+/// may be `async` and the other not.
+///
+/// # Single calls, gathered
+///
+/// With `coalesce = "2ms"` a miss of `load_user(&db, 5).await` does not call the body of `load_user`: it waits for other
+/// calls of it, and `load_users` is called for all keys that came within that time. Whoever asks for one key at a time, as
+/// resolvers and loops over tasks do, causes one query and not one for each. A hit waits for nothing.
+///
+/// * Both functions are `async`, and the future of `load_users` is `Send`. `load_user` has one argument that forms the key,
+///   which is owned, and no `key(…)`; all other arguments, of both, are shared references that `skip` names, in the same
+///   order. Both return the same error, or none.
+/// * The first who asks waits, and then calls the function for all, with its own other arguments: they are to be alike for
+///   all callers. Where that one is given up, the others begin anew.
+/// * The time passes by the region's clock. The system's coarse clock, which a region has if nothing is said, ticks every
+///   1 to 10 ms, so less than that is one tick.
+/// * For a key that `load_users` does not return the body of `load_user` is called.
+/// * An error is everyone's who was gathered, as far as it can be shared; otherwise the others call the function for their
+///   own key. A panic is everyone's.
+/// * `load_users` may call `load_user` for other keys; for one of those that it is asked for, that is a panic with a message,
+///   as it would wait for itself.
+/// * One function of many keys gathers for a function of one key. Of two, one does, whichever is found first.
+///
+/// # What it costs
+///
+/// Hits in the process cost what they cost one by one. Of a backend all keys of a call are read in one round trip, and all
+/// that are missing are computed, locked and stored in as many as one would be, however many they are; `expire` alone asks
+/// for each. `docs/backends.md` has the numbers.
+///
+/// # Limits
+///
+/// Those of [`macro@cache_on_arguments`]: no methods and no generic functions. Nor can a function have two slices of keys:
+/// make them one, of pairs.
 #[proc_macro_attribute]
 pub fn cache_multi_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::cache_multi_on_arguments(args.into(), &item.into()).into()
