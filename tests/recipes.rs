@@ -163,6 +163,31 @@ fn requests_that_come_together_cause_one_query() {
 }
 
 #[test]
+fn a_query_for_each_becomes_one_for_all() {
+    prints(
+        "n_plus_one",
+        &[
+            "past the cache",
+            "  query for [5]",
+            "  query for [7]",
+            "  query for [5]",
+            "  query for [500]",
+            "gathered",
+            "  query for [5, 7, 500]",
+            "first, by author 5",
+            "second, by author 7",
+            "third, by author 5",
+            "fourth, by somebody",
+            "many keys",
+            "  query for [8, 9]",
+            "4 authors",
+            "  query for [8]",
+            "4 authors",
+        ],
+    );
+}
+
+#[test]
 fn a_region_is_declared_first_and_configured_later() {
     let text = run("two_phases");
     assert!(text.contains("regions.user: there is no region `user`; declared are `users`"), "{text}");
