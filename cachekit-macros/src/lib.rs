@@ -320,8 +320,10 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Limits
 ///
-/// Those of [`macro@cache_on_arguments`]: no methods and no generic functions. Nor can a function have two slices of keys:
-/// make them one, of pairs.
+/// * Those of [`macro@cache_on_arguments`].
+/// * No methods and no generic functions: cache a free function of concrete types, and call that. The one that
+///   `entries_of` names is such a function too.
+/// * There is one slice of keys: where there would be two, make them one of pairs.
 #[proc_macro_attribute]
 pub fn cache_multi_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::cache_multi_on_arguments(args.into(), &item.into()).into()
