@@ -138,6 +138,24 @@ fn entries_can_be_those_of_a_function_of_one_key() {
     assert_eq!(square::entry(7).peek().unwrap().map(|peek| peek.is_fresh()), Some(false));
 }
 
+#[test]
+fn what_a_refresh_does_not_return_is_gone() {
+    static KNOWN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
+    #[cache_multi_on_arguments(region = MANY)]
+    fn known(ids: &[u64]) -> HashMap<u64, u64> {
+        let known = KNOWN.lock().unwrap();
+        ids.iter().filter(|id| known.contains(id)).map(|id| (*id, *id)).collect()
+    }
+
+    KNOWN.lock().unwrap().extend([1, 2]);
+    assert_eq!(known(&[1, 2, 3]).len(), 2);
+    KNOWN.lock().unwrap().retain(|id| *id == 1);
+    assert_eq!(known::get(&[1, 2, 3]).unwrap().len(), 2, "from the cache");
+    assert_eq!(known::refresh(&[1, 2, 3]), HashMap::from([(1, 1)]));
+    assert_eq!(known::get(&[1, 2, 3]).unwrap(), HashMap::from([(1, 1)]));
+}
+
 #[derive(Clone, Debug, PartialEq)]
 struct Failed(&'static str);
 

@@ -189,7 +189,12 @@ async fn one<V: Clone + Send + Sync + 'static>(
     let (caller, share) = (Caller::Many(gathered), Some(Share::of_many()));
     let mut call = pin!(async {
         if how.refreshes {
-            return call.refresh_async(caller, share, work()).await;
+            let came = call.refresh_async(caller, share, work()).await;
+            if let Err(Missed::Absent) = came {
+                // What is stored is none of the function's values any more; where this fails, it is owed.
+                drop(call.invalidate(caller).await);
+            }
+            return came;
         }
         loop {
             match call.run_async(caller, share, work()).await.map(|served| served.value) {
