@@ -32,13 +32,13 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
     let of_impl = model.owner().map(|owner| Parameters::all(&owner.generics)).unwrap_or_default();
     let captured = of_impl.names().chain(parameters.names());
     let state_type = state_type(model, captured);
-    let (items, state, of_owner) = if model.is_generic() {
+    let (items, state) = if model.is_generic() {
         let is_owner = check::is_owner(model);
         let (items, state) = instantiated(model);
-        (quote!(#is_owner #items), state, None)
+        (quote!(#is_owner #items), state)
     } else {
         let (host, function) = (model.host(), model.hidden_ident("state"));
-        (TokenStream::new(), quote!(#host::#function()), Some(of_owner(model)))
+        (TokenStream::new(), quote!(#host::#function()))
     };
     let written = key::written(model);
     let returned = hygiene::in_place_of(&quote!((#state_type, #krate::__private::KeyWriter)), model.output.kept());
@@ -52,7 +52,6 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
             #items
             #result
         }
-        #of_owner
     })
 }
 
@@ -75,7 +74,10 @@ fn state_type<'a>(model: &Model, captured: impl Iterator<Item = &'a syn::Ident>)
 ///     &FUNCTION
 /// }
 /// ```
-fn of_owner(model: &Model) -> TokenStream {
+pub(super) fn of_owner(model: &Model) -> Option<TokenStream> {
+    if model.home != Home::Impl || model.is_generic() {
+        return None;
+    }
     let krate = &model.krate;
     let function = model.hidden_ident("state");
     let state_type = state_type(model, std::iter::empty());
@@ -92,7 +94,7 @@ fn of_owner(model: &Model) -> TokenStream {
         }
     });
     let found = hygiene::in_place_of(&quote!(&FUNCTION), model.output.kept());
-    quote! {
+    Some(quote! {
         #[doc(hidden)]
         #[inline]
         fn #function() -> #state_type {
@@ -100,7 +102,7 @@ fn of_owner(model: &Model) -> TokenStream {
             #items
             #found
         }
-    }
+    })
 }
 
 /// The items that hold the states of all instantiations, and the expression that is a reference to the one here.

@@ -23,7 +23,7 @@ pub(super) fn siblings(model: &Model) -> TokenStream {
     let original = companion::original(model);
     let shown = [companion::entry(model), companion::refresh(model)];
     let shown: TokenStream = shown.into_iter().map(|sibling| quote!(#seen #wide #sibling)).collect();
-    let hidden = [at::function(model), tags::function(model), renewal::function(model)];
+    let hidden = [at::function(model), at::of_owner(model), tags::function(model), renewal::function(model)];
     let hidden: TokenStream = hidden.into_iter().flatten().map(|helper| quote!(#unseen #wide #helper)).collect();
     quote! {
         #wide

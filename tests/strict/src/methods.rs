@@ -140,6 +140,14 @@ impl Repo {
         self.tenant
     }
 
+    /// Not there either, which is said below.
+    #[cache_on_arguments(region = "strict", tags = ["id:{id}"], background)]
+    #[cfg(any())]
+    #[must_use]
+    pub fn configured_below(&self, id: NoSuchType) -> AnotherType {
+        self.tenant
+    }
+
     /// There.
     #[cfg_attr(all(), cache_on_arguments(region = "strict"))]
     #[must_use]
