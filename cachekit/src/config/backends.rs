@@ -155,11 +155,14 @@ fn unknown(name: &str) -> String {
         inventory::iter::<BackendFactory>.into_iter().map(|factory| format!("`{}`", factory.name)).collect();
     names.sort_unstable();
     names.dedup();
-    let linked =
-        if names.is_empty() { "none is linked".to_owned() } else { format!("linked are {}", names.join(", ")) };
+    let linked = if names.is_empty() {
+        "none is linked".to_owned()
+    } else {
+        format!("linked are {}. Write one of these, or \"none\"", names.join(", "))
+    };
     format!(
-        "there is no backend {}; {linked}. Write one of these, or \"none\"; those of `cachekit-backends` are linked by \
-         `use cachekit_backends as _;`, each with the feature of its name",
+        "there is no backend {}; {linked}. Those of `cachekit-backends` are linked by `use cachekit_backends as _;`, each \
+         with the feature of its name",
         Shown(name)
     )
 }
