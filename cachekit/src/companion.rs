@@ -150,7 +150,9 @@ impl Annotated {
         Self(Listed::By(listed))
     }
 
-    pub(crate) const fn state<V: Value, K: ArgKey>(function: &'static Function<V, K>) -> Self {
+    /// The entry of a function by its state.
+    #[must_use]
+    pub const fn state<V: Value, K: ArgKey>(function: &'static Function<V, K>) -> Self {
         Self(Listed::State(function))
     }
 

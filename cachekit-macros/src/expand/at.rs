@@ -86,11 +86,18 @@ pub(super) fn of_owner(model: &Model) -> Option<TokenStream> {
     let key = key::argument_key(model);
     let state = check::state(model, info::info(model));
     let is_owner = check::is_owner(model);
+    // An owner that only the user has named may be another type, which has no such function: then that is all to be said.
+    let is_handed = model.owner().is_some_and(|owner| owner.is_handed);
+    let listed = if is_handed {
+        quote!(by(|| #krate::__private::State::listed(Self::#function())))
+    } else {
+        quote!(state(&FUNCTION))
+    };
     let items = model.outside(quote! {
         #no_hidden_result
         static FUNCTION: #krate::__private::Function<#value, #key> = #state;
         #krate::__private::inventory::submit! {
-            #krate::__private::Annotated::by(|| #krate::__private::State::listed(Self::#function()))
+            #krate::__private::Annotated::#listed
         }
     });
     let found = hygiene::in_place_of(&quote!(&FUNCTION), model.output.kept());
