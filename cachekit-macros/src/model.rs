@@ -161,7 +161,6 @@ impl Model {
     pub(crate) fn companion_ident(&self, companion: &str) -> Ident {
         let name = match self.home {
             Home::Impl => format!("{}_{companion}", self.companion.unraw()),
-            _ if companion != "original" => return format_ident!("{companion}"),
             _ => companion.to_owned(),
         };
         Ident::new(&name, hygiene::macro_span(self.item.sig.ident.span()))
