@@ -12,6 +12,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{Arg, Cmd, ErrorKind, RedisError, RedisResult, Value};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// How many callers share a command at most.
@@ -53,12 +54,15 @@ impl Reads {
 async fn gather(connection: MultiplexedConnection, mut asked: mpsc::UnboundedReceiver<Read>) {
     let free = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut reads = Vec::new();
+    // Given up with the last who could ask, who is also the last who waits.
+    let mut under_way = JoinSet::new();
     while let Ok(turn) = Arc::clone(&free).acquire_owned().await {
         if asked.recv_many(&mut reads, MOST).await == 0 {
             break;
         }
+        while under_way.try_join_next().is_some() {}
         let carried_out = carry_out(connection.clone(), mem::take(&mut reads));
-        tokio::spawn(async move {
+        under_way.spawn(async move {
             let mut carried_out = pin!(carried_out);
             if timeout(PATIENCE, carried_out.as_mut()).await.is_err() {
                 drop(turn);
