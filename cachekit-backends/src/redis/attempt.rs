@@ -38,8 +38,6 @@ impl Attempt {
                     self.form.spelt_out = true;
                     Next::SpeltOut
                 }
-                // What that means depends on what was asked.
-                Some(error) if error.code() == "WRONGTYPE" => Next::Over(Ok(value)),
                 Some(error) if fault::parts(error) => Next::Lost(Fault::said(error)),
                 Some(error) => Next::Over(Err(Fault::said(error))),
             },

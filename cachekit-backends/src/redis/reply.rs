@@ -11,8 +11,6 @@ pub(super) fn content(value: Value) -> Result<Option<Content>, Fault> {
     match value {
         Value::Nil => Ok(None),
         Value::BulkString(bytes) => Ok(Some(Content::Bytes(bytes))),
-        // What is stored is of another kind: nothing that anybody looks for.
-        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(None),
         other => Err(unlike(&other)),
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn many(many: &Many) -> TokenStream {
     let companions = companions(many, one.as_ref());
     let companions = quote!(#companions #cached_fn #word);
     let inner = (!model.is_shown()).then_some(&companions);
-    let call = running(many, "call");
+    let call = running(many, false);
     let (attrs, vis, sig) = (attrs::at(&model.item.attrs, Place::Wrapper), &model.item.vis, model.named_signature());
     let mut body = Group::new(Delimiter::Brace, quote!(#inner #call));
     body.set_span(model.item.body.span());
@@ -70,18 +70,18 @@ fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
 ///     |ids| Ok(load_users::original(again(&db), ids)),
 /// ))
 /// ```
-fn running(many: &Many, verb: &str) -> TokenStream {
+fn running(many: &Many, refreshes: bool) -> TokenStream {
     let Model { krate, name, arguments, .. } = &many.model;
     let share =
         if many.model.output.is_result { wrapper::share(&many.model) } else { quote!(::core::option::Option::None) };
     let refused = wrapper::refusal(&many.model);
     let (ids, entry) = (&arguments[many.place].name, entry(many));
     let (compute, is_async) = (compute(many), many.model.is_async());
-    let (verb, wait) =
-        if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
+    let (verb, wait) = if is_async { (quote!(call_async), quote!(.await)) } else { (quote!(call), quote!()) };
+    let refreshes = refreshes.then(|| quote!(.refreshes()));
     let call = quote! {
         #krate::__private::many::#verb(
-            #krate::__private::many::Function::new(#name, #share) #refused,
+            #krate::__private::many::Function::new(#name, #share) #refused #refreshes,
             #ids,
             #entry,
             #compute,
@@ -246,7 +246,7 @@ fn refresh(many: &Many) -> TokenStream {
     if let Some(asyncness) = &mut sig.asyncness {
         asyncness.span = hygiene::macro_span(asyncness.span);
     }
-    let call = running(many, "refresh");
+    let call = running(many, true);
     quote! {
         #docs
         #vis #sig { #call }

@@ -171,12 +171,20 @@ pub struct Function<E> {
     name: &'static str,
     share: Option<Share<E>>,
     refusal: Option<fn(Error) -> E>,
+    refreshes: bool,
 }
 
 impl<E> Function<E> {
     #[must_use]
     pub fn new(name: &'static str, share: Option<Share<E>>) -> Self {
-        Self { name, share, refusal: None }
+        Self { name, share, refusal: None, refreshes: false }
+    }
+
+    /// Every key is computed, whatever is stored.
+    #[must_use]
+    pub fn refreshes(mut self) -> Self {
+        self.refreshes = true;
+        self
     }
 
     /// An error of the backend is returned, where the region says so.
@@ -236,16 +244,7 @@ pub fn call<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E>(
     entry: impl Fn(&Id) -> H,
     compute: impl FnMut(&[Id]) -> Result<R, E>,
 ) -> Result<R, E> {
-    block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute), false))
-}
-
-pub fn refresh<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E>(
-    function: Function<E>,
-    ids: &[Id],
-    entry: impl Fn(&Id) -> H,
-    compute: impl FnMut(&[Id]) -> Result<R, E>,
-) -> Result<R, E> {
-    block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute), true))
+    block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute)))
 }
 
 /// The values of some keys, as far as there are any.
@@ -269,20 +268,7 @@ where
     F: Future<Output = Result<R, E>>,
 {
     let later = |ids: Vec<Id>| split(function.name, ids.clone(), compute(ids));
-    function.run(Caller::Task, ids, entry, later, false).await
-}
-
-pub async fn refresh_async<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E, F>(
-    function: Function<E>,
-    ids: &[Id],
-    entry: impl Fn(&Id) -> H,
-    mut compute: impl FnMut(Vec<Id>) -> F,
-) -> Result<R, E>
-where
-    F: Future<Output = Result<R, E>>,
-{
-    let later = |ids: Vec<Id>| split(function.name, ids.clone(), compute(ids));
-    function.run(Caller::Task, ids, entry, later, true).await
+    function.run(Caller::Task, ids, entry, later).await
 }
 
 async fn split<Id, V, R: ValuesBy<Id, V>, E>(
@@ -300,13 +286,12 @@ impl<E> Function<E> {
         ids: &[Id],
         entry: impl Fn(&Id) -> H,
         mut compute: impl FnMut(Vec<Id>) -> F,
-        refreshes: bool,
     ) -> Result<R, E>
     where
         F: Future<Output = Came<H::Value, E>>,
     {
         let keys = Keys::new(ids, entry);
-        let (mut values, missing) = if refreshes {
+        let (mut values, missing) = if self.refreshes {
             (keys.calls.iter().map(|_| None).collect(), (0..keys.calls.len()).collect())
         } else {
             keys.hits()
@@ -315,7 +300,7 @@ impl<E> Function<E> {
             let wanted: Vec<&Id> = missing.iter().map(|place| keys.ids[*place]).collect();
             let calls: Vec<_> = missing.iter().map(|place| keys.calls[*place].clone()).collect();
             let compute = |places: Vec<usize>| compute(places.into_iter().map(|place| wanted[place].clone()).collect());
-            let many = Many { compute, share: self.share, refusal: self.refusal, refreshes };
+            let many = Many { compute, share: self.share, refusal: self.refusal, refreshes: self.refreshes };
             // Boxed, so that the future of hits is small.
             let computed = Box::pin(many.run(caller, &calls)).await?;
             missing.into_iter().zip(computed).for_each(|(place, value)| values[place] = value);

@@ -16,7 +16,7 @@
 mod lead;
 pub(crate) mod looks;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 pub(crate) mod reentrance;
 mod sync;
 pub(crate) mod wait;

@@ -23,7 +23,7 @@ use crate::{CallOptions, Invalidation, Job, Key, Region, RegionBuilder, Task};
 /// Schedules per test and strategy.
 const SCHEDULES: usize = 1_500;
 
-fn explore(test: impl Fn() + Send + Sync + Clone + 'static) {
+pub(crate) fn explore(test: impl Fn() + Send + Sync + Clone + 'static) {
     let config = || {
         let mut config = Config::new();
         // Frames of a build without optimisation are large.

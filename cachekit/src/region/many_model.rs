@@ -6,29 +6,17 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
-use shuttle::{Config, Runner, thread};
+use shuttle::thread;
 
 use super::many::Many;
 use crate::Region;
 use crate::flight::block_on;
+use crate::flight::model::explore;
 use crate::region::call::{Call, Policy};
 use crate::region::share::Share;
 use crate::remote::Caller;
-
-const SCHEDULES: usize = 1_500;
-
-fn explore(test: impl Fn() + Send + Sync + Clone + 'static) {
-    let config = || {
-        let mut config = Config::new();
-        config.stack_size = 1 << 18;
-        config
-    };
-    Runner::new(RandomScheduler::new(SCHEDULES), config()).run(test.clone());
-    Runner::new(PctScheduler::new(4, SCHEDULES), config()).run(test);
-}
 
 /// A region, and what is computed there by keys.
 #[derive(Clone)]
