@@ -192,12 +192,6 @@ impl Model {
         quote!(#host::#original #given)
     }
 
-    /// The state of the function, where its companion type says all of it.
-    pub(crate) fn function(&self) -> TokenStream {
-        let Self { krate, companion, .. } = self;
-        quote!(#krate::__private::Of::<#companion>::THIS)
-    }
-
     /// The receiver, if there is one, and the arguments.
     pub(crate) fn all_arguments(&self) -> impl Iterator<Item = &Argument> {
         self.receiver.iter().chain(&self.arguments)

@@ -9,10 +9,13 @@ pub mod many;
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 pub use inventory;
 
 pub use crate::companion::{Annotated, Function};
@@ -268,187 +271,199 @@ impl<F: CachedFn + 'static> State for Of<F> {
     }
 }
 
-#[inline]
-pub fn call<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
+/// An entry of a function, of which something is about to be asked.
+#[derive(Debug)]
+pub struct At<F: 'static> {
     state: &'static F,
     key: KeyWriter,
+}
+
+/// No tags, where names of some are expected.
+#[inline]
+#[must_use]
+pub fn no_tags() -> TagNames {
+    TagNames::default()
+}
+
+/// What may run the function.
+///
+/// These are compiled for each function, so there is nothing in them but the way to what is compiled for each type of value.
+impl<F: State> At<F> {
+    #[inline]
+    pub fn new(state: &'static F, key: KeyWriter) -> Self {
+        Self { state, key }
+    }
+
+    #[inline]
+    pub fn call<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Result<F::Value, E> {
+        call(self.state.function(), self.key, share, work)
+    }
+
+    #[inline]
+    pub fn call_async<E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Either<Ready<Result<F::Value, E>>, Pin<Box<impl Future<Output = Result<F::Value, E>>>>> {
+        let function = self.state.function();
+        match function.hit(&self.key) {
+            Some(value) => Either::Left(ready(Ok(value))),
+            // Boxed, so that the future of a hit is small.
+            None => Either::Right(Box::pin(function.expect_call(&self.key).value_async(share, work))),
+        }
+    }
+
+    pub fn fetch<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Result<Fetched<F::Value>, E> {
+        let call = self.state.function().expect_call(&self.key);
+        let core = Arc::clone(&call.core);
+        call.run(share, work).map(|served| Fetched::new(served, core.now()))
+    }
+
+    pub async fn fetch_async<E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Result<Fetched<F::Value>, E> {
+        let call = self.state.function().expect_call(&self.key);
+        let core = Arc::clone(&call.core);
+        Box::pin(call.run_async(Caller::Task, share, work)).await.map(|served| Fetched::new(served, core.now()))
+    }
+
+    pub fn with<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
+        self,
+        options: impl FnOnce(CallOptions) -> CallOptions,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Result<F::Value, E> {
+        self.optional(options).run(share, work).map(|served| served.value)
+    }
+
+    pub fn with_async<E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
+        self,
+        options: impl FnOnce(CallOptions) -> CallOptions,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Pin<Box<impl Future<Output = Result<F::Value, E>>>> {
+        Box::pin(self.optional(options).value_async(share, work))
+    }
+
+    pub fn refresh<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> Result<F::Value, E> {
+        self.with(CallOptions::force_refresh, share, work)
+    }
+
+    pub fn refresh_async<E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<F::Value, E, A, B, D>,
+    ) -> impl Future<Output = Result<F::Value, E>> {
+        self.with_async(CallOptions::force_refresh, share, work)
+    }
+
+    fn optional(self, options: impl FnOnce(CallOptions) -> CallOptions) -> Call<F::Value> {
+        let mut call = self.state.function().expect_call(&self.key);
+        call.options = options(CallOptions::default());
+        call
+    }
+}
+
+/// What needs only the key.
+impl<F: State> At<F> {
+    pub fn get(self, tags: impl FnOnce() -> TagNames) -> Result<Option<F::Value>, Error> {
+        get(call_to_get(self.state.function(), &self.key, tags))
+    }
+
+    pub fn get_async(self, tags: impl FnOnce() -> TagNames) -> impl Future<Output = Result<Option<F::Value>, Error>> {
+        // Outside the future: what the tags are made of need not be `Sync`.
+        get_async(call_to_get(self.state.function(), &self.key, tags))
+    }
+
+    pub fn set(self, tags: TagNames, value: F::Value) -> Result<(), Error> {
+        set(self.state.function(), &self.key, tags, value)
+    }
+
+    pub fn set_async(self, tags: TagNames, value: F::Value) -> impl Future<Output = Result<(), Error>> {
+        set_async(self.state.function(), self.key, tags, value)
+    }
+
+    pub fn invalidate(self) -> Result<(), Error> {
+        invalidate(self.state.function(), &self.key)
+    }
+
+    pub fn invalidate_async(self) -> impl Future<Output = Result<(), Error>> {
+        invalidate_async(self.state.function(), self.key)
+    }
+
+    pub fn expire(self) -> Result<(), Error> {
+        expire(self.state.function(), &self.key)
+    }
+
+    pub fn expire_async(self) -> impl Future<Output = Result<(), Error>> {
+        expire_async(self.state.function(), self.key)
+    }
+
+    #[must_use]
+    pub fn key(self, tags: TagNames) -> Key {
+        key(self.state.function(), &self.key, tags)
+    }
+
+    #[must_use]
+    pub fn entry(self, tags: TagNames) -> Entry<F::Value> {
+        Entry::new(tagged_call(self.state.function(), &self.key, tags))
+    }
+
+    #[must_use]
+    pub fn entry_async(self, tags: TagNames) -> AsyncEntry<F::Value> {
+        AsyncEntry::new(tagged_call(self.state.function(), &self.key, tags))
+    }
+}
+
+// Compiled for each type of value and of key, rather than for each function.
+
+#[inline]
+fn call<V: Value, K: ArgKey, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews>(
+    function: &'static Function<V, K>,
+    key: KeyWriter,
     share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    match state.function().hit(&key) {
+    work: Work<V, E, A, B, D>,
+) -> Result<V, E> {
+    match function.hit(&key) {
         Some(value) => Ok(value),
-        None => miss(state, &key, share, work),
+        None => miss(function, &key, share, work),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn miss<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
-    state: &'static F,
-    key: &KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    state.function().expect_call(key).run(share, work).map(|served| served.value)
-}
-
-#[inline]
-pub async fn call_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
-    state: &'static F,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    if let Some(value) = state.function().hit(&key) {
-        return Ok(value);
-    }
-    let call = state.function().expect_call(&key);
-    // Boxed, so that the future of a hit is small.
-    Box::pin(async move { call.run_async(Caller::Task, share, work).await }).await.map(|served| served.value)
-}
-
-pub fn fetch<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
-    state: &'static F,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<Fetched<F::Value>, E> {
-    let call = state.function().expect_call(&key);
-    call.run(share, work).map(|served| Fetched::new(served, call.core.now()))
-}
-
-pub async fn fetch_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
-    state: &'static F,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<Fetched<F::Value>, E> {
-    let call = state.function().expect_call(&key);
-    call.run_async(Caller::Task, share, work).await.map(|served| Fetched::new(served, call.core.now()))
-}
-
-pub fn with<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
-    state: &'static F,
-    options: impl FnOnce(CallOptions) -> CallOptions,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    let mut call = state.function().expect_call(&key);
-    call.options = options(CallOptions::default());
-    if call.options.reads { call.run(share, work).map(|served| served.value) } else { call.refresh(share, work) }
-}
-
-pub async fn with_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
-    state: &'static F,
-    options: impl FnOnce(CallOptions) -> CallOptions,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    let mut call = state.function().expect_call(&key);
-    call.options = options(CallOptions::default());
-    if call.options.reads {
-        call.run_async(Caller::Task, share, work).await.map(|served| served.value)
-    } else {
-        call.refresh_async(Caller::Task, share, work).await
-    }
-}
-
-pub fn refresh<F: State, E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
-    state: &'static F,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    state.function().expect_call(&key).refresh(share, work)
-}
-
-pub async fn refresh_async<F: State, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<F::Value, E>>, D: Renews>(
-    state: &'static F,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<F::Value, E, A, B, D>,
-) -> Result<F::Value, E> {
-    state.function().expect_call(&key).refresh_async(Caller::Task, share, work).await
-}
-
-pub fn get<F: State>(
-    state: &'static F,
-    key: KeyWriter,
-    tags: impl FnOnce() -> TagNames,
-) -> Result<Option<F::Value>, Error> {
-    get_of(state.function(), &key, tags)
-}
-
-pub fn set<F: State>(state: &'static F, key: KeyWriter, tags: TagNames, value: F::Value) -> Result<(), Error> {
-    set_of(state.function(), &key, tags, value)
-}
-
-pub fn invalidate<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
-    invalidate_of(state.function(), &key)
-}
-
-pub fn expire<F: State>(state: &'static F, key: KeyWriter) -> Result<(), Error> {
-    expire_of(state.function(), &key)
-}
-
-pub fn get_async<F: State>(
-    state: &'static F,
-    key: KeyWriter,
-    tags: impl FnOnce() -> TagNames,
-) -> impl Future<Output = Result<Option<F::Value>, Error>> {
-    // Outside the future: what the tags are made of need not be `Sync`.
-    get_async_of(call_to_get(state.function(), &key, tags))
-}
-
-pub fn set_async<F: State>(
-    state: &'static F,
-    key: KeyWriter,
-    tags: TagNames,
-    value: F::Value,
-) -> impl Future<Output = Result<(), Error>> {
-    set_async_of(state.function(), key, tags, value)
-}
-
-pub fn invalidate_async<F: State>(state: &'static F, key: KeyWriter) -> impl Future<Output = Result<(), Error>> {
-    invalidate_async_of(state.function(), key)
-}
-
-pub fn expire_async<F: State>(state: &'static F, key: KeyWriter) -> impl Future<Output = Result<(), Error>> {
-    expire_async_of(state.function(), key)
-}
-
-#[must_use]
-pub fn key<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Key {
-    key_of(state.function(), &key, tags)
-}
-
-#[must_use]
-pub fn entry<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> Entry<F::Value> {
-    Entry::new(tagged_call(state.function(), &key, tags))
-}
-
-#[must_use]
-pub fn entry_async<F: State>(state: &'static F, key: KeyWriter, tags: TagNames) -> AsyncEntry<F::Value> {
-    AsyncEntry::new(tagged_call(state.function(), &key, tags))
-}
-
-// Compiled for each type of value and of key, rather than for each function.
-
-fn get_of<V: Value, K: ArgKey>(
+fn miss<V: Value, K: ArgKey, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews>(
     function: &'static Function<V, K>,
     key: &KeyWriter,
-    tags: impl FnOnce() -> TagNames,
-) -> Result<Option<V>, Error> {
-    block_on(call_to_get(function, key, tags)?.get(Caller::Thread))
+    share: Option<Share<E>>,
+    work: Work<V, E, A, B, D>,
+) -> Result<V, E> {
+    function.expect_call(key).run(share, work).map(|served| served.value)
 }
 
-async fn get_async_of<V: Value>(call: Result<Call<V>, Error>) -> Result<Option<V>, Error> {
+fn get<V: Value>(call: Result<Call<V>, Error>) -> Result<Option<V>, Error> {
+    block_on(call?.get(Caller::Thread))
+}
+
+async fn get_async<V: Value>(call: Result<Call<V>, Error>) -> Result<Option<V>, Error> {
     call?.get(Caller::Task).await
 }
 
-fn set_of<V: Value, K: ArgKey>(
+fn set<V: Value, K: ArgKey>(
     function: &'static Function<V, K>,
     key: &KeyWriter,
     tags: TagNames,
@@ -457,7 +472,7 @@ fn set_of<V: Value, K: ArgKey>(
     block_on(call_to_set(function, key, tags)?.set(Caller::Thread, value))
 }
 
-async fn set_async_of<V: Value, K: ArgKey>(
+async fn set_async<V: Value, K: ArgKey>(
     function: &'static Function<V, K>,
     key: KeyWriter,
     tags: TagNames,
@@ -466,26 +481,23 @@ async fn set_async_of<V: Value, K: ArgKey>(
     call_to_set(function, &key, tags)?.set(Caller::Task, value).await
 }
 
-fn invalidate_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
+fn invalidate<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
     block_on(function.call(key)?.invalidate(Caller::Thread))
 }
 
-async fn invalidate_async_of<V: Value, K: ArgKey>(
-    function: &'static Function<V, K>,
-    key: KeyWriter,
-) -> Result<(), Error> {
+async fn invalidate_async<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: KeyWriter) -> Result<(), Error> {
     function.call(&key)?.invalidate(Caller::Task).await
 }
 
-fn expire_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
+fn expire<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
     block_on(function.call(key)?.expire(Caller::Thread))
 }
 
-async fn expire_async_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: KeyWriter) -> Result<(), Error> {
+async fn expire_async<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: KeyWriter) -> Result<(), Error> {
     function.call(&key)?.expire(Caller::Task).await
 }
 
-fn key_of<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Key {
+fn key<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Key {
     function.key(key).made_by(function, tags)
 }
 

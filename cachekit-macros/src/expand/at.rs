@@ -1,8 +1,9 @@
-//! Where a call finds its state and its key, for functions of which no type says all: methods and generic functions.
+//! Where a call finds its state and its key: one hidden function gives both, for the function and its companions.
 //!
-//! One hidden function gives both, so that inference finds the instantiation by the arguments. Its state is in a `static` of
-//! its own: of the function itself, or of what holds one for each instantiation.
-//! What it deliberately does not do: plain functions, whose state the companion type knows.
+//! Of a plain function the companion type knows the state. Of methods and generic functions no type says all, so inference
+//! finds the instantiation by the arguments; the state is in a `static` of its own: of the function itself, or of what
+//! holds one for each instantiation.
+//! What it deliberately does not do: write keys.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -12,15 +13,18 @@ use crate::generics::Parameters;
 use crate::hygiene;
 use crate::model::{Home, Model};
 
-/// Input: `fn find(&self, id: u64) -> User` of `UserRepo`.
+/// Input: `fn load_user(id: u64) -> User`, and `fn find(&self, id: u64) -> User` of `UserRepo`.
 /// Output:
 /// ```text
-/// fn cachekit_find_at(id: &u64) -> (&'static (impl State<Value = User> + use<>), KeyWriter) {
-///     (Self::cachekit_find_state(), { … the key … })
+/// fn cachekit_at(id: &u64) -> At<Of<load_user>> {
+///     At::new(Of::THIS, { … the key … })
+/// }
+/// fn cachekit_find_at(id: &u64) -> At<impl State<Value = User> + use<>> {
+///     At::new(Self::cachekit_find_state(), { … the key … })
 /// }
 /// ```
 pub(super) fn function(model: &Model) -> Option<TokenStream> {
-    if model.is_plain() || model.home == Home::Inline {
+    if model.home == Home::Inline {
         return None;
     }
     let krate = &model.krate;
@@ -29,20 +33,28 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
     let (generics, bounds) = parameters.declared();
     let this = model.key_self().map(|this| quote!(&#this,));
     let arguments = key::parameters(model);
-    let of_impl = model.owner().map(|owner| Parameters::all(&owner.generics)).unwrap_or_default();
-    let captured = of_impl.names().chain(parameters.names());
-    let state_type = state_type(model, captured);
-    let (items, state) = if model.is_generic() {
-        let is_owner = check::is_owner(model);
-        let (items, state) = instantiated(model);
-        (quote!(#is_owner #items), state)
-    } else {
-        let (host, function) = (model.host(), model.hidden_ident("state"));
-        (TokenStream::new(), quote!(#host::#function()))
-    };
     let written = key::written(model);
-    let returned = hygiene::in_place_of(&quote!((#state_type, #krate::__private::KeyWriter)), model.output.kept());
-    let result = hygiene::in_place_of(&quote!((#state, { #written })), model.output.kept());
+    let (returned, items, state) = if model.is_plain() {
+        let companion = &model.companion;
+        (quote!(#krate::__private::Of<#companion>), TokenStream::new(), quote!(#krate::__private::Of::THIS))
+    } else {
+        let of_impl = model.owner().map(|owner| Parameters::all(&owner.generics)).unwrap_or_default();
+        let captured = of_impl.names().chain(parameters.names());
+        let (items, state) = if model.is_generic() {
+            let is_owner = check::is_owner(model);
+            let (items, state) = instantiated(model);
+            (quote!(#is_owner #items), state)
+        } else {
+            let (host, function) = (model.host(), model.hidden_ident("state"));
+            (TokenStream::new(), quote!(#host::#function()))
+        };
+        (state_type(model, captured), items, state)
+    };
+    let placed = |tokens: TokenStream| {
+        if model.is_plain() { tokens } else { hygiene::in_place_of(&tokens, model.output.kept()) }
+    };
+    let returned = placed(quote!(#krate::__private::At<#returned>));
+    let result = placed(quote!(#krate::__private::At::new(#state, { #written })));
     Some(quote! {
         #[doc(hidden)]
         #[inline]
@@ -60,8 +72,7 @@ fn state_type<'a>(model: &Model, captured: impl Iterator<Item = &'a syn::Ident>)
     let krate = &model.krate;
     let value = check::value(model);
     let state = quote!(impl #krate::__private::State<Value = #value> + use<#(#captured),*>);
-    let state = hygiene::in_place_of(&state, model.output.kept());
-    hygiene::in_place_of(&quote!(&'static (#state)), model.output.kept())
+    hygiene::in_place_of(&state, model.output.kept())
 }
 
 /// The state of a method of a type without parameters.
@@ -81,6 +92,7 @@ pub(super) fn of_owner(model: &Model) -> Option<TokenStream> {
     let krate = &model.krate;
     let function = model.hidden_ident("state");
     let state_type = state_type(model, std::iter::empty());
+    let state_type = hygiene::in_place_of(&quote!(&'static (#state_type)), model.output.kept());
     let no_hidden_result = check::no_hidden_result(model);
     let value = check::value(model);
     let key = key::argument_key(model);
@@ -129,32 +141,27 @@ fn instantiated(model: &Model) -> (TokenStream, TokenStream) {
     (model.outside(items), quote!({ #no_hidden_result #call(|| #state) }))
 }
 
-/// The state and the key of a call, and what comes before both.
+/// The entry of a call.
 ///
-/// Output: `let (state, key) = Self::cachekit_find_at(&id);`, `state`, `key`.
-pub(super) fn call(model: &Model) -> (TokenStream, TokenStream, TokenStream) {
-    if model.is_plain() {
-        return (TokenStream::new(), model.function(), key::call(model));
-    }
-    let (state, key) = (hygiene::local("state"), hygiene::local("key"));
+/// Output: `load_user::cachekit_at(&id)`, or `Self::cachekit_find_at(&id)`.
+pub(super) fn call(model: &Model) -> TokenStream {
     let names: Vec<_> = model.key_arguments().into_iter().map(|argument| &argument.name).collect();
-    let found = if model.home == Home::Inline {
+    if model.home == Home::Inline {
+        let krate = &model.krate;
         let (items, of_call) = instantiated(model);
         let written = key::written(model);
         let is_owner = check::is_owner(model);
-        quote! {
+        return quote!({
             #is_owner
             #items
-            let (#state, #key) = (#of_call, {
+            #krate::__private::At::new(#of_call, {
                 #(let #names = &#names;)*
                 #written
-            });
-        }
-    } else {
-        let (host, function, given) = (model.host(), model.hidden_ident("at"), model.key_parameters().given());
-        let method = model.key_self().map(|this| quote!(#this.#function));
-        let function = method.unwrap_or_else(|| quote!(#host::#function));
-        quote!(let (#state, #key) = #function #given(#(&#names),*);)
-    };
-    (found, quote!(#state), quote!(#key))
+            })
+        });
+    }
+    let (host, function, given) = (model.host(), model.hidden_ident("at"), model.key_parameters().given());
+    let method = model.key_self().map(|this| quote!(#this.#function));
+    let function = method.unwrap_or_else(|| quote!(#host::#function));
+    quote!(#function #given(#(&#names),*))
 }

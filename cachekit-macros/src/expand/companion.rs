@@ -8,7 +8,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, Ident};
 
-use super::{at, check, coalesce, docs, key, renewal, tags, wrapper};
+use super::{at, check, coalesce, docs, renewal, tags, wrapper};
 use crate::argument::Argument;
 use crate::attrs::{self, Place};
 use crate::hygiene;
@@ -17,10 +17,8 @@ use crate::model::{Home, Model};
 /// Input: `fn load_user(id: u64) -> User { body }`.
 /// Output: `enum load_user {}` and an `impl` with `original`, which has the body, and the companions.
 pub(super) fn companion(model: &Model) -> TokenStream {
-    let key = model.is_plain().then(|| key::function(model));
     let hidden = [
         wrapper::body(model),
-        key,
         at::function(model),
         tags::function(model),
         renewal::function(model),
@@ -95,7 +93,7 @@ pub(super) fn refresh(model: &Model) -> TokenStream {
 
 /// `fetch` is the function with more to say of its value.
 ///
-/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { fetch(Of::<load_user>::THIS, …) }`
+/// Output: `fn fetch(id: u64) -> Result<Fetched<User>, Error> { load_user::cachekit_at(…).fetch(…) }`
 fn fetch(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let value = check::value(model);
@@ -110,7 +108,7 @@ fn fetch(model: &Model) -> TokenStream {
 
 /// `with` is the function with options before its arguments.
 ///
-/// Output: `fn with(options: impl FnOnce(CallOptions) -> CallOptions, id: u64) -> User { with(Of::<load_user>::THIS, options, …) }`
+/// Output: `fn with(options: impl FnOnce(CallOptions) -> CallOptions, id: u64) -> User { load_user::cachekit_at(…).with(options, …) }`
 fn with(model: &Model) -> TokenStream {
     let output = &model.item.sig.output;
     let options =
@@ -133,19 +131,20 @@ fn running(model: &Model, name: &str, output: &TokenStream, options: Option<&Ide
         options.map(|options| quote!(#options: impl ::core::ops::FnOnce(#krate::CallOptions) -> #krate::CallOptions,));
     quote! {
         #docs
+        #[inline]
         #vis #asyncness fn #ident #generics (#(#receiver,)* #options #(#names: #types),*) #output #bounds { #call }
     }
 }
 
 /// Input: `id: u64, name: &'a str`.
-/// Output: `fn get(id: u64, name: &str) -> Result<Option<User>, Error> { get(Of::<load_user>::THIS, load_user::cachekit_key(…), …) }`
+/// Output: `fn get(id: u64, name: &str) -> Result<Option<User>, Error> { load_user::cachekit_at(…).get(…) }`
 /// and likewise `set`, `invalidate` and `expire`; with `_async` and `.await` where the function is `async`.
 fn key_only(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let value = check::value(model);
     let parameters = parameters(model);
     let (generics, bounds) = model.part.declared();
-    let (found, state, key) = at::call(model);
+    let at = at::call(model);
     let (tags, tags_later) = (tags::call(model), tags::later(model));
     let new = free_name(&model.key_arguments(), ["value", "new_value", "cached_value"]);
     let (asyncness, wait) = if model.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
@@ -156,15 +155,15 @@ fn key_only(model: &Model) -> TokenStream {
         let runtime = if model.is_async() { format_ident!("{name}_async") } else { ident.clone() };
         quote! {
             #docs
+            #[inline]
             #vis #asyncness fn #ident #generics(#parameters #extra) -> ::core::result::Result<#ok, #krate::Error> #bounds {
-                #found
-                #krate::__private::#runtime(#state, #key #pass) #wait
+                #at.#runtime(#pass) #wait
             }
         }
     };
     [
-        one("get", quote!(), quote!(, #tags_later), quote!(::core::option::Option<#value>)),
-        one("set", quote!(#new: #value), quote!(, #tags, #new), quote!(())),
+        one("get", quote!(), quote!(#tags_later), quote!(::core::option::Option<#value>)),
+        one("set", quote!(#new: #value), quote!(#tags, #new), quote!(())),
         one("invalidate", quote!(), quote!(), quote!(())),
         one("expire", quote!(), quote!(), quote!(())),
     ]
@@ -177,7 +176,7 @@ fn handles(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let parameters = parameters(model);
     let (generics, bounds) = model.part.declared();
-    let (found, state, key) = at::call(model);
+    let at = at::call(model);
     let tags = tags::call(model);
     let vis = vis(model);
     let key_docs = docs::of(model, "key");
@@ -185,9 +184,9 @@ fn handles(model: &Model) -> TokenStream {
     quote! {
         #key_docs
         #[must_use]
+        #[inline]
         #vis fn key #generics(#parameters) -> #krate::Key #bounds {
-            #found
-            #krate::__private::key(#state, #key, #tags)
+            #at.key(#tags)
         }
         #entry
     }
@@ -204,16 +203,16 @@ pub(super) fn entry(model: &Model) -> TokenStream {
     let this = model.key_self().map(|this| quote!(&#this,));
     let parameters = parameters(model);
     let value = check::value(model);
-    let (found, state, key) = at::call(model);
+    let at = at::call(model);
     let tags = tags::call(model);
     let (entry, handle) = if model.is_async() { ("entry_async", "AsyncEntry") } else { ("entry", "Entry") };
     let (entry, handle) = (format_ident!("{entry}"), format_ident!("{handle}"));
     quote! {
         #docs
         #[must_use]
+        #[inline]
         #vis fn #ident #generics(#this #parameters) -> #krate::#handle<#value> #bounds {
-            #found
-            #krate::__private::#entry(#state, #key, #tags)
+            #at.#entry(#tags)
         }
     }
 }

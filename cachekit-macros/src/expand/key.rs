@@ -13,30 +13,6 @@ use crate::argument::Argument;
 use crate::hygiene;
 use crate::model::{Home, Model};
 
-/// Input: `id: u64, name: &str`.
-/// Output:
-/// ```text
-/// fn cachekit_key(id: &u64, name: &&str) -> KeyWriter {
-///     let mut writer = KeyWriter::new();
-///     <u64 as KeyPart>::write_key(id, &mut writer);
-///     <&str as KeyPart>::write_key(name, &mut writer);
-///     writer
-/// }
-/// ```
-/// With `key(…)` its expressions are written, in a scope where the arguments are references.
-pub(super) fn function(model: &Model) -> TokenStream {
-    let krate = &model.krate;
-    let parameters = parameters(model);
-    let written = written(model);
-    quote! {
-        #[doc(hidden)]
-        #[inline]
-        fn cachekit_key(#parameters) -> #krate::__private::KeyWriter {
-            #written
-        }
-    }
-}
-
 /// The arguments that form the key, by reference, as parameters of a hidden function.
 pub(super) fn parameters(model: &Model) -> TokenStream {
     let arguments = model.key_arguments();
@@ -46,6 +22,16 @@ pub(super) fn parameters(model: &Model) -> TokenStream {
 }
 
 /// What writes the key, where the arguments are references.
+///
+/// Input: `id: u64, name: &str`.
+/// Output:
+/// ```text
+/// let mut writer = KeyWriter::new();
+/// <u64 as KeyPart>::write_key(id, &mut writer);
+/// <&str as KeyPart>::write_key(name, &mut writer);
+/// writer
+/// ```
+/// With `key(…)` its expressions are written, in a scope where the arguments are references.
 pub(super) fn written(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let arguments = model.key_arguments();
@@ -108,13 +94,6 @@ pub(super) fn unpacked(argument: &Argument) -> Option<TokenStream> {
     let pattern = hygiene::repeated(argument.pattern.as_ref()?);
     let name = &argument.name;
     Some(quote!(let #pattern = #name;))
-}
-
-/// Output: `load_user::cachekit_key(&id, &name)`.
-pub(super) fn call(model: &Model) -> TokenStream {
-    let companion = &model.companion;
-    let names = model.key_arguments().into_iter().map(|argument| &argument.name);
-    quote!(#companion::cachekit_key(#(&#names),*))
 }
 
 /// The type that holds the key in the near tier: an array of words where the widths are known and small.

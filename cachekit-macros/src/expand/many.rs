@@ -8,7 +8,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, Type};
 
-use super::{cached_fn, check, coalesce, companion, key, tags, wrapper};
+use super::{at, cached_fn, check, coalesce, companion, tags, wrapper};
 use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::lifetimes;
@@ -47,8 +47,8 @@ pub(super) fn many(many: &Many) -> TokenStream {
 fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
     let model = &many.model;
     let hidden = many.entries_of().is_none().then(|| {
-        let (key, tags) = (key::function(model), tags::function(model));
-        quote!(#key #tags)
+        let (at, tags) = (at::function(model), tags::function(model));
+        quote!(#at #tags)
     });
     let shown = model.is_shown().then(|| {
         let (get, refresh) = (get(many), refresh(many));
@@ -66,7 +66,7 @@ fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
 /// infallible(many::call(
 ///     many::Function::new("load_users", None),
 ///     ids,
-///     |ids| entry(Of::<load_users>::THIS, load_users::cachekit_key(ids), …),
+///     |ids| load_users::cachekit_at(ids).entry(…),
 ///     |ids| Ok(load_users::original(again(&db), ids)),
 /// ))
 /// ```
@@ -119,7 +119,7 @@ pub(super) fn compute(many: &Many) -> TokenStream {
 
 /// How one key becomes a handle for its entry.
 ///
-/// Output: `|ids| entry(Of::<load_users>::THIS, load_users::cachekit_key(ids, &page), …)`, or `|ids| load_user::entry(…)`.
+/// Output: `|ids| load_users::cachekit_at(ids, &page).entry(…)`, or `|ids| load_user::entry(…)`.
 fn entry(many: &Many) -> TokenStream {
     let Model { krate, companion, arguments, .. } = &many.model;
     let id = hygiene::as_local(&arguments[many.place].name);
@@ -136,14 +136,13 @@ fn entry(many: &Many) -> TokenStream {
         let entry = hygiene::in_place_of(&quote!(::entry), path);
         return quote!(|#id| #path #entry(#arguments));
     }
-    let function = many.model.function();
     let arguments = each(&id.to_token_stream(), |_, name| quote!(&#name));
     let tags = if many.model.tags().is_empty() {
-        quote!(<#krate::__private::TagNames as ::core::default::Default>::default())
+        quote!(#krate::__private::no_tags())
     } else {
         quote!(#companion::cachekit_tags(#arguments))
     };
-    quote!(|#id| #krate::__private::entry(#function, #companion::cachekit_key(#arguments), #tags))
+    quote!(|#id| #companion::cachekit_at(#arguments).entry(#tags))
 }
 
 /// The arguments that form the key, as parameters; the keys as a slice, or left out.

@@ -71,7 +71,7 @@ fn named(model: &Model, tags: &[&Tag]) -> TokenStream {
 pub(super) fn call(model: &Model) -> TokenStream {
     let krate = &model.krate;
     if model.tags().is_empty() {
-        return quote!(<#krate::__private::TagNames as ::core::default::Default>::default());
+        return quote!(#krate::__private::no_tags());
     }
     let names = model.key_arguments().into_iter().map(|argument| &argument.name);
     let path = path(model);
@@ -82,7 +82,7 @@ pub(super) fn call(model: &Model) -> TokenStream {
 pub(super) fn later(model: &Model) -> TokenStream {
     if model.tags().is_empty() {
         let krate = &model.krate;
-        return quote!(<#krate::__private::TagNames as ::core::default::Default>::default);
+        return quote!(#krate::__private::no_tags);
     }
     let tags = call(model);
     quote!(|| #tags)

@@ -17,7 +17,7 @@ use crate::model::{Home, Model};
 /// Output:
 /// ```text
 /// pub fn load_user(db: &Db, id: u64) -> User {
-///     call(Of::<load_user>::THIS, load_user::cachekit_key(&id), …, Work::new((db, id), |(db, id)| load_user::original(db, id)))
+///     infallible(load_user::cachekit_at(&id).call(None, Work::named((db, id), load_user::cachekit_body)))
 /// }
 /// ```
 pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream {
@@ -43,18 +43,13 @@ pub(super) fn wrapper(model: &Model, inner: Option<&TokenStream>) -> TokenStream
 ///
 /// Output:
 /// ```text
-/// call(
-///     Of::<load_user>::THIS,
-///     load_user::cachekit_key(&id),
-///     share,
-///     Work::new((db, id), |(db, id)| load_user::original(db, id)),
-/// )
+/// load_user::cachekit_at(&id).call(share, Work::named((db, id), load_user::cachekit_body))
 /// ```
-/// with `.tags(…)` and `.renewed(…)` behind `Work::new(…)` where the attribute asks for them.
+/// with `.tags(…)` and `.renewed(…)` behind `Work::named(…)` where the attribute asks for them.
 /// A function that returns no `Result` returns one here that cannot fail, and it is unpacked outside.
 pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenStream {
     let krate = &model.krate;
-    let (found, state, key) = at::call(model);
+    let at = at::call(model);
     let is_async = model.is_async();
     let is_result = model.output.is_result;
     let share = if is_result { share(model) } else { quote!(::core::option::Option::None) };
@@ -63,34 +58,24 @@ pub(super) fn call(model: &Model, verb: &str, options: Option<&Ident>) -> TokenS
         if is_async { (format_ident!("{verb}_async"), quote!(.await)) } else { (format_ident!("{verb}"), quote!()) };
     let (tags, renewed, refused) = (tags::of_work(model), renewal::of_work(model), refusal(model));
     let options = options.map(|options| quote!(#options,));
-    let call = quote! {
-        #krate::__private::#verb(
-            #state,
-            #options
-            #key,
-            #share,
-            #work #tags #renewed #refused,
-        ) #wait
-    };
-    let call = if is_result { call } else { quote!(#krate::__private::infallible(#call)) };
-    quote!(#found #call)
+    let call = quote!(#at.#verb(#options #share, #work #tags #renewed #refused) #wait);
+    if is_result { call } else { quote!(#krate::__private::infallible(#call)) }
 }
 
-/// Output: `Work::new((db, id), load_user::cachekit_body)`, or with a closure where the types of the arguments cannot all be
+/// Output: `Work::named((db, id), load_user::cachekit_body)`, or with a closure where the types of the arguments cannot all be
 /// named again.
 fn work(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let values = model.all_values();
-    let body = if has_body(model) {
+    if has_body(model) {
         let companion = &model.companion;
-        quote!(#companion::cachekit_body)
-    } else {
-        let locals = model.all_arguments().map(|argument| hygiene::as_local(&argument.name));
-        let body = original(model);
-        let body = if model.is_async() { quote!(async move { #body }) } else { body };
-        quote!(|(#(#locals,)*)| #body)
-    };
-    quote!(#krate::__private::Work::new((#(#values,)*), #body))
+        let constructor = if model.is_async() { quote!(new) } else { quote!(named) };
+        return quote!(#krate::__private::Work::#constructor((#(#values,)*), #companion::cachekit_body));
+    }
+    let locals = model.all_arguments().map(|argument| hygiene::as_local(&argument.name));
+    let body = original(model);
+    let body = if model.is_async() { quote!(async move { #body }) } else { body };
+    quote!(#krate::__private::Work::new((#(#values,)*), |(#(#locals,)*)| #body))
 }
 
 /// Whether the body has a name: what the runtime does with it is then compiled once and not for each companion.

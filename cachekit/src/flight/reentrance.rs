@@ -7,11 +7,8 @@
 //! rayon does, makes that job part of the computation here.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use super::Flight;
 use super::sync::thread_local;
@@ -108,35 +105,4 @@ pub(crate) fn message(payload: &Payload) -> &str {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
-}
-
-/// Does something when it is dropped.
-struct AtLast<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for AtLast<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-/// Drives a computation of the flight and catches its panic.
-pub(crate) async fn drive<F: Future>(flight: &Arc<Flight>, compute: impl FnOnce() -> F) -> Result<F::Output, Payload> {
-    let future = run(flight, compute)?;
-    // Dropped after the future, and before it: what a future that is given up drops is part of its computation.
-    let _after = AtLast(|| drop(Leading));
-    let mut future = pin!(future);
-    let _before = AtLast(|| std::mem::forget(Leading::storing(flight)));
-    std::future::poll_fn(|context| poll(flight, future.as_mut(), context)).await
-}
-
-fn poll<F: Future>(
-    flight: &Arc<Flight>,
-    future: Pin<&mut F>,
-    context: &mut Context<'_>,
-) -> Poll<Result<F::Output, Payload>> {
-    match run(flight, || future.poll(context)) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Err(payload) => Poll::Ready(Err(payload)),
-    }
 }

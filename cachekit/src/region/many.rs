@@ -189,7 +189,9 @@ async fn one<V: Clone + Send + Sync + 'static>(
     let (caller, share) = (Caller::Many(gathered), Some(Share::of_many()));
     let mut call = pin!(async {
         if how.refreshes {
-            let came = call.refresh_async(caller, share, work()).await;
+            let mut anew = call.clone();
+            anew.options.reads = false;
+            let came = anew.run_async(caller, share, work()).await.map(|served| served.value);
             if let Err(Missed::Absent) = came {
                 // What is stored is none of the function's values any more; where this fails, it is owed.
                 drop(call.invalidate(caller).await);
@@ -197,7 +199,7 @@ async fn one<V: Clone + Send + Sync + 'static>(
             return came;
         }
         loop {
-            match call.run_async(caller, share, work()).await.map(|served| served.value) {
+            match call.clone().run_async(caller, share, work()).await.map(|served| served.value) {
                 // Of another function of these entries: it says nothing to this caller.
                 Err(Missed::Failed(error)) if !(how.is_own)(&error) => call.forget_error(&error),
                 came => return came,

@@ -12,6 +12,7 @@ pub(crate) mod core;
 mod direct;
 pub(crate) mod failures;
 pub(crate) mod hand;
+pub(crate) mod handover;
 pub(crate) mod invalidation;
 pub(crate) mod many;
 #[cfg(test)]

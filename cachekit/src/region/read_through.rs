@@ -1,7 +1,7 @@
 //! The central path: look up, judge, elect, wait or compute.
 //!
-//! [`Step`] says, without waiting, what a caller does next; threads and tasks differ only in how they wait and
-//! how they run the computation. Everything here is off the hit path.
+//! [`Step`] says, without waiting, what a caller does next. Threads and tasks go along one path and differ in how they
+//! wait and run the function, which is in `handover`. Everything here is off the hit path.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use super::backing::Backing;
 use super::call::Call;
+use super::handover::{Handover, Once, Path, in_task, in_thread};
 use super::settle::{Settled, Why};
 use super::share::Share;
 use super::stats::Event;
-use super::step::{Renewable, Renewing, Step, fresh_or};
+use super::step::{Renewable, Step, fresh_or};
 use super::through::Claimed;
 use super::work::{Renews, Work};
 use crate::error::Error;
 use crate::fetched::{Served, Source};
-use crate::flight::{Ended, Lead, Outcome, Shared, block_on, reentrance};
+use crate::flight::{Ended, Lead, Outcome, Shared};
 use crate::freshness::Verdict;
 use crate::remote::{Caller, Remote};
 use crate::tags::TagNames;
@@ -34,17 +35,17 @@ enum Waited<V, E> {
 
 /// What a caller asks for, and how it may be answered.
 pub(super) struct Request<E> {
-    share: Option<Share<E>>,
+    pub(super) share: Option<Share<E>>,
     /// Makes one of the function's errors out of one of the backend's.
-    refusal: Option<fn(Error) -> E>,
+    pub(super) refusal: Option<fn(Error) -> E>,
     /// Whether somebody can renew the value in the background.
-    in_background: bool,
-    /// The region's backend, and the names of the value's tags.
-    remote: Option<(Arc<Remote>, TagNames)>,
+    pub(super) in_background: bool,
+    /// The names of the value's tags.
+    pub(super) names: TagNames,
 }
 
-/// What a caller has to do itself, since it takes the function.
-pub(super) enum Next<V, E> {
+/// What a caller does next, where the path has nothing more to decide.
+enum Next<V, E> {
     /// Nothing.
     Done(Result<Served<V>, E>),
     /// Compute, for itself only.
@@ -61,127 +62,115 @@ pub(super) struct Computation<V> {
     pub(super) backing: Option<Backing<V>>,
 }
 
-/// For threads and tasks there is one way; what is generic over the function, and so compiled for each, is only what
-/// calls it.
-impl<V: Clone + Send + Sync + 'static> Call<V> {
-    /// Serves the entry or computes it.
-    pub(crate) fn run<E, A, B, D: Renews>(
-        &self,
-        share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Result<Served<V>, E>
-    where
-        B: FnOnce(A) -> Result<V, E>,
-    {
-        let mut request = self.request(share, &work);
-        loop {
-            match self.next_blocking(&mut request) {
-                Next::Done(result) => return result,
-                Next::Alone => return work.run().map(Served::computed),
-                Next::Compute(computation) => return unwound(self.compute(computation, share, work)),
-                Next::Renew(renewable) => {
-                    if D::MAY_BE
-                        && let Some(served) =
-                            self.renew(renewable, &mut request, |renewing| work.renew(renewing, share))
-                    {
-                        return Ok(served);
-                    }
-                }
-            }
-        }
-    }
+/// The path of a call, which is one for threads and for tasks.
+struct Calling<V, E> {
+    call: Call<V>,
+    request: Request<E>,
+}
 
-    /// As [`run`](Self::run), for tasks.
-    pub(crate) async fn run_async<E, A, B, F, D: Renews>(
-        &self,
-        caller: Caller<'_>,
-        share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Result<Served<V>, E>
-    where
-        B: FnOnce(A) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        let mut request = self.request(share, &work);
+impl<V: Clone + Send + Sync + 'static, E> Path<V, E> for Calling<V, E> {
+    type Output = Result<Served<V>, E>;
+
+    async fn go(self, caller: Caller<'_>, handover: &Handover<V, E>) -> Result<Served<V>, E> {
+        let Self { call, mut request } = self;
+        let remote = call.remote();
         loop {
-            match self.next(caller, &mut request).await {
+            let next = if call.options.reads {
+                call.next(caller, remote.as_ref(), &request).await
+            } else {
+                let begun = call.begins_anew(caller, remote.as_ref(), &request.names).await;
+                begun.map_or(Next::Alone, Next::Compute)
+            };
+            match next {
                 Next::Done(result) => return result,
-                // Boxed, so that the future of a hit is small.
-                Next::Alone => return Box::pin(work.run()).await.map(Served::computed),
+                Next::Alone => {
+                    let came = handover.compute(None).await;
+                    return unwound(came.map(|result| result.map(Served::computed)));
+                }
                 Next::Compute(computation) => {
-                    return unwound(Box::pin(self.compute_async(caller, computation, share, work)).await);
+                    let settled = call.compute(caller, computation, request.share, &request.names, handover).await;
+                    return unwound(settled);
                 }
                 Next::Renew(renewable) => {
-                    if D::MAY_BE
-                        && let Some(served) =
-                            self.renew(renewable, &mut request, |renewing| work.renew(renewing, share))
-                    {
-                        return Ok(served);
+                    let (renewing, found, is_fresh) = call.renewing(renewable, &request.names);
+                    // A copy of the arguments that panics is a renewal that fails: this caller has a value.
+                    let started = handover.renew(renewing).await;
+                    match call.renews(started, found, is_fresh) {
+                        Some(served) => return Ok(served),
+                        // Nobody else will: this caller does.
+                        None => request.in_background = false,
                     }
                 }
             }
         }
     }
+}
 
-    /// Computes whatever is stored, and replaces it.
-    pub(crate) fn refresh<E, A, B, D: Renews>(&self, share: Option<Share<E>>, work: Work<V, E, A, B, D>) -> Result<V, E>
+/// The same for the value alone.
+struct Value<V, E>(Calling<V, E>);
+
+impl<V: Clone + Send + Sync + 'static, E> Path<V, E> for Value<V, E> {
+    type Output = Result<V, E>;
+
+    async fn go(self, caller: Caller<'_>, handover: &Handover<V, E>) -> Result<V, E> {
+        self.0.go(caller, handover).await.map(|served| served.value)
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Call<V> {
+    /// Serves the entry or computes it, in a thread.
+    pub(crate) fn run<E, A, B, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, D>,
+    ) -> Result<Served<V>, E>
     where
         B: FnOnce(A) -> Result<V, E>,
     {
-        match self.begin_blocking(&self.request(share, &work)) {
-            None => work.run(),
-            Some(computation) => unwound(self.compute(computation, share, work)).map(|served| served.value),
-        }
+        let request = work.request(&self, share);
+        in_thread(Calling { call: self, request }, &mut Once { work: Some(work), share })
     }
 
-    /// As [`refresh`](Self::refresh), for tasks.
-    pub(crate) async fn refresh_async<E, A, B, F, D: Renews>(
-        &self,
+    /// As [`run`](Self::run), in a task.
+    pub(crate) fn run_async<E, A, B, F, D: Renews>(
+        self,
         caller: Caller<'_>,
         share: Option<Share<E>>,
         work: Work<V, E, A, B, D>,
-    ) -> Result<V, E>
+    ) -> impl Future<Output = Result<Served<V>, E>>
     where
         B: FnOnce(A) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let request = self.request(share, &work);
-        match Box::pin(self.begins_anew(caller, &request)).await {
-            None => work.run().await,
-            Some(computation) => {
-                unwound(self.compute_async(caller, computation, share, work).await).map(|served| served.value)
-            }
-        }
+        let request = work.request(&self, share);
+        in_task(Calling { call: self, request }, caller, share, work)
     }
 
-    fn request<E, A, B, D: Renews>(&self, share: Option<Share<E>>, work: &Work<V, E, A, B, D>) -> Request<E> {
-        let in_background = work.is_renewable(self);
-        let remote = self.remote().map(|remote| (remote, self.names(work)));
-        Request { share, refusal: work.refusal, in_background, remote }
-    }
-
-    #[inline(never)]
-    fn next_blocking<E>(&self, request: &mut Request<E>) -> Next<V, E> {
-        block_on(self.next(Caller::Thread, request))
+    /// As [`run_async`](Self::run_async), where only the value is wanted.
+    pub(crate) fn value_async<E, A, B, F, D: Renews>(
+        self,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, D>,
+    ) -> impl Future<Output = Result<V, E>>
+    where
+        B: FnOnce(A) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
+        let request = work.request(&self, share);
+        in_task(Value(Calling { call: self, request }), Caller::Task, share, work)
     }
 
     /// What the caller has to do, when there is something.
-    async fn next<E>(&self, caller: Caller<'_>, request: &mut Request<E>) -> Next<V, E> {
+    async fn next<E>(&self, caller: Caller<'_>, remote: Option<&Arc<Remote>>, request: &Request<E>) -> Next<V, E> {
         loop {
-            let step = match &request.remote {
+            let step = match remote {
                 None => self.step(request.in_background),
-                Some((remote, names)) => {
+                Some(remote) => {
                     let tells = request.refusal.is_some();
-                    self.step_through(remote, caller, names, request.in_background, tells).await
+                    Box::pin(self.step_through(remote, caller, &request.names, request.in_background, tells)).await
                 }
             };
-            // Boxed, so that the future of a hit is small.
-            let next = match step {
-                Step::Serve(served) => Some(Next::Done(Ok(served))),
-                Step::Renew(renewable) => Some(Next::Renew(renewable)),
-                step => Box::pin(self.after(step, caller, request)).await,
-            };
-            if let Some(next) = next {
+            if let Some(next) = self.after(step, caller, request).await {
                 return next;
             }
         }
@@ -210,10 +199,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             Waited::Again => return None,
             Waited::Compute(lead) => lead,
         };
-        let (Some(backing), Some((_, names))) = (backing, &request.remote) else {
+        let Some(backing) = backing else {
             return Some(Next::Compute(Computation { lead, why, backing: None }));
         };
-        match self.claim(caller, lead, why, backing, names).await {
+        match Box::pin(self.claim(caller, lead, why, backing, &request.names)).await {
             Claimed::Compute(lead, backing) => Some(Next::Compute(Computation { lead, why, backing: Some(backing) })),
             Claimed::Serve(served) => Some(Next::Done(Ok(served))),
             Claimed::Alone => Some(Next::Alone),
@@ -221,35 +210,18 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
     }
 
-    #[inline(never)]
-    fn begin_blocking<E>(&self, request: &Request<E>) -> Option<Computation<V>> {
-        block_on(self.begins_anew(Caller::Thread, request))
-    }
-
     /// The right to compute, whatever is stored or runs; `None` where nothing is to be stored.
-    async fn begins_anew<E>(&self, caller: Caller<'_>, request: &Request<E>) -> Option<Computation<V>> {
-        let (lead, backing) = match &request.remote {
+    async fn begins_anew(
+        &self,
+        caller: Caller<'_>,
+        remote: Option<&Arc<Remote>>,
+        names: &TagNames,
+    ) -> Option<Computation<V>> {
+        let (lead, backing) = match remote {
             None => (self.begin(None)?, None),
-            Some((remote, names)) => self.begin_through(remote, caller, names).await?,
+            Some(remote) => Box::pin(self.begin_through(remote, caller, names)).await?,
         };
         Some(Computation { lead, why: Why::Refresh, backing })
-    }
-
-    /// Has the value renewed in the background by `start`, which says whether somebody does; `None` where nobody does,
-    /// and the caller is to.
-    fn renew<E>(
-        &self,
-        renewable: Renewable<V>,
-        request: &mut Request<E>,
-        start: impl FnOnce(Renewing<V>) -> bool,
-    ) -> Option<Served<V>> {
-        let (renewing, found, is_fresh) = self.renewing(renewable);
-        // A copy of the arguments that panics is a renewal that fails: this caller has a value.
-        let started = reentrance::caught(|| start(renewing));
-        let served = self.renews(started, found, is_fresh);
-        // Nobody else will: this caller does.
-        request.in_background &= served.is_some();
-        served
     }
 
     /// What an error of a while ago means for a caller: of another type, nothing, and then it is forgotten.

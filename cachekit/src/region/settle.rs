@@ -1,22 +1,21 @@
 //! A computation, and what becomes of it: stored, remembered or covered, and told to those who wait.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::backing::Backing;
 use super::call::Call;
 use super::failures::Remembered;
+use super::handover::Handover;
 use super::read_through::Computation;
 use super::share::Share;
 use super::stats::Event;
 use super::step::fresh_or;
 use super::through::Kept;
-use super::work::{Renews, Work};
 use crate::clock::{Nanos, nanos};
 use crate::events;
 use crate::fetched::{Served, Source};
-use crate::flight::{Lead, Outcome, Shared, block_on, reentrance};
+use crate::flight::{Lead, Outcome, Shared, reentrance};
 use crate::near::Made;
 use crate::remote::Caller;
 use crate::tags::{TagNames, Tagged};
@@ -50,7 +49,7 @@ struct Behind<'a, V> {
 }
 
 /// What a function came to: a value or an error, or a panic.
-type Came<V, E> = Result<Result<V, E>, reentrance::Payload>;
+pub(super) type Came<V, E> = Result<Result<V, E>, reentrance::Payload>;
 
 /// As [`Came`], with what is known of a value that is to be stored.
 type Judged<V, E> = Result<(Result<V, E>, Option<Made>), reentrance::Payload>;
@@ -60,71 +59,21 @@ pub(super) type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Computes, and serves what came of it.
-    pub(super) fn compute<E, A, B, D: Renews>(
-        &self,
-        computation: Computation<V>,
-        share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Settled<V, E>
-    where
-        B: FnOnce(A) -> Result<V, E>,
-    {
-        let mut ending = self.beginning(computation.why, share);
-        let result = reentrance::run(computation.lead.flight(), || {
-            ending.tags = self.tag(&computation.lead, &self.names(&work));
-            work.run()
-        });
-        self.settled_blocking(computation, ending, result)
-    }
-
-    /// As [`compute`](Self::compute), for tasks.
-    pub(super) async fn compute_async<E, A, B, F, D: Renews>(
+    pub(super) async fn compute<E>(
         &self,
         caller: Caller<'_>,
-        computation: Computation<V>,
+        Computation { lead, why, backing }: Computation<V>,
         share: Option<Share<E>>,
-        work: Work<V, E, A, B, D>,
-    ) -> Settled<V, E>
-    where
-        B: FnOnce(A) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        let mut ending = self.beginning(computation.why, share);
-        let result = reentrance::drive(computation.lead.flight(), || {
-            ending.tags = self.tag(&computation.lead, &self.names(&work));
-            work.run()
-        })
-        .await;
-        self.settled(caller, computation, ending, result).await
-    }
-
-    fn beginning<E>(&self, why: Why, share: Option<Share<E>>) -> Ending<E> {
-        Ending { why, share, begun: self.core.now(), tags: Tagged::none() }
-    }
-
-    #[inline(never)]
-    fn settled_blocking<E>(
-        &self,
-        Computation { lead, backing, .. }: Computation<V>,
-        ending: Ending<E>,
-        came: Came<V, E>,
+        names: &TagNames,
+        handover: &Handover<V, E>,
     ) -> Settled<V, E> {
+        let begun = self.core.now();
+        let tags = lead.tag(|| self.core.tags.read(names));
+        let ending = Ending { why, share, begun, tags };
+        let came = handover.compute(Some(lead.flight())).await;
         match backing {
             None => self.settle(lead, ending, came),
-            Some(backing) => self.settle_blocking(lead, ending, came, backing),
-        }
-    }
-
-    async fn settled<E>(
-        &self,
-        caller: Caller<'_>,
-        Computation { lead, backing, .. }: Computation<V>,
-        ending: Ending<E>,
-        came: Came<V, E>,
-    ) -> Settled<V, E> {
-        match backing {
-            None => self.settle(lead, ending, came),
-            // Boxed, so that the future of a hit is small.
+            // Boxed, so that what has no backend is small.
             Some(backing) => Box::pin(self.settle_through(caller, lead, ending, came, backing)).await,
         }
     }
@@ -133,11 +82,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) fn begins(&self, lead: &mut Lead) -> bool {
         let at = self.circumstances();
         at.epoch == lead.epoch() && lead.begin(at.now, at.timing.deadline())
-    }
-
-    /// Notes the tags of the value before it is computed.
-    fn tag(&self, lead: &Lead, names: &TagNames) -> Tagged {
-        lead.tag(|| self.core.tags.read(names))
     }
 
     /// Stores what was computed, or finds what covers a failure, and tells those who wait.
@@ -182,17 +126,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
         self.conclude(lead, ending, cost, judged, Behind { backing: Some(&backing), kept })
-    }
-
-    #[inline(never)]
-    fn settle_blocking<E>(
-        &self,
-        lead: Lead,
-        ending: Ending<E>,
-        came: Came<V, E>,
-        backing: Backing<V>,
-    ) -> Settled<V, E> {
-        block_on(self.settle_through(Caller::Thread, lead, ending, came, backing))
     }
 
     /// Whether a value is to be stored, and what is known of it then.

@@ -19,6 +19,7 @@ use crate::freshness::{Circumstances, Stamp, Verdict};
 use crate::near::Found;
 use crate::options::CallOptions;
 use crate::remote::Remote;
+use crate::tags::TagNames;
 
 /// What a caller does next.
 pub(super) enum Step<V> {
@@ -161,13 +162,17 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The renewal, and the value that is served meanwhile with its source.
-    pub(super) fn renewing(&self, renewable: Renewable<V>) -> (Renewing<V>, (Found<V>, Source), bool) {
+    pub(super) fn renewing(
+        &self,
+        renewable: Renewable<V>,
+        names: &TagNames,
+    ) -> (Renewing<V>, (Found<V>, Source), bool) {
         let Renewable { mut lead, found, is_fresh, backing } = renewable;
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let fresh = if is_read { Source::Backend } else { Source::Fresh };
         lead.queue();
         // What this one call asks for is no reason to store less, or something else, for everyone.
-        let call = Self { options: CallOptions::default(), ..self.clone() };
+        let call = Self { options: CallOptions::default(), tags: names.clone(), ..self.clone() };
         (Renewing { call, lead, backing }, (found, if is_fresh { fresh } else { Source::Stale }), is_fresh)
     }
 

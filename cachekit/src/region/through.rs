@@ -12,12 +12,11 @@ use super::call::Call;
 use super::settle::Why;
 use super::stats::Event;
 use super::step::Step;
-use super::work::{Renews, Work};
 use crate::backend::{Acquired, Content};
 use crate::clock::nanos;
 use crate::error::Error;
 use crate::fetched::{Served, Source};
-use crate::flight::{Lead, Outcome, block_on, reentrance};
+use crate::flight::{Lead, Outcome, reentrance};
 use crate::freshness::Verdict;
 use crate::near::{Found, Made};
 use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, unless_passed};
@@ -50,13 +49,6 @@ pub(super) enum Kept {
 }
 
 impl<V: Clone + Send + Sync + 'static> Call<V> {
-    /// The names of the tags of what is read or computed.
-    pub(super) fn names<E, A, B, D: Renews>(&self, work: &Work<V, E, A, B, D>) -> TagNames {
-        let mut names = self.tags.clone();
-        work.tag(&mut names);
-        names
-    }
-
     /// What the caller does next in a region with a backend; whether the caller can be told an error of that.
     pub(super) async fn step_through(
         &self,
@@ -402,14 +394,5 @@ impl Drop for Unsure<'_> {
         if let Some(key) = self.key.take() {
             self.remote.owe(vec![key]);
         }
-    }
-}
-
-/// For threads. It is a frame of its own: what a task would hold is on the stack only while it is needed, so functions
-/// that call one another nest as deeply with a backend in the program as without.
-impl<V: Clone + Send + Sync + 'static> Call<V> {
-    #[inline(never)]
-    pub(super) fn claim_blocking(&self, lead: Lead, why: Why, backing: Backing<V>, names: &TagNames) -> Claimed<V> {
-        block_on(self.claim(Caller::Thread, lead, why, backing, names))
     }
 }

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::call::Call;
-use super::read_through::Computation;
+use super::handover::{Handover, Once, Path, in_task, in_thread};
+use super::read_through::{Computation, Request};
 use super::runner::has_current;
 use super::settle::Why;
 use super::share::Share;
@@ -71,6 +72,14 @@ impl<V, E, A, B> Work<V, E, A, B, ()> {
     }
 }
 
+impl<V, E, A> Work<V, E, A, fn(A) -> Result<V, E>, ()> {
+    /// As [`new`](Work::new), for a body with a name: what runs it is compiled once for all bodies of its type.
+    #[inline]
+    pub fn named(args: A, body: fn(A) -> Result<V, E>) -> Self {
+        Self::new(args, body)
+    }
+}
+
 impl<V, E, A, B, D: Renews> Work<V, E, A, B, D> {
     /// Names the tags of the value.
     #[must_use]
@@ -95,15 +104,17 @@ impl<V, E, A, B, D: Renews> Work<V, E, A, B, D> {
         (self.body)(self.args)
     }
 
-    /// The names of the value's tags, after those that the call has already.
-    pub(super) fn tag(&self, names: &mut TagNames) {
+    /// What the path of the call has to know of it.
+    pub(super) fn request(&self, call: &Call<V>, share: Option<Share<E>>) -> Request<E> {
+        let mut names = call.tags.clone();
         if let Some(tags) = self.tags {
             names.append(tags(&self.args));
         }
+        Request { share, refusal: self.refusal, in_background: self.is_renewable(call), names }
     }
 
     /// Whether somebody can renew the value in the background.
-    pub(super) fn is_renewable<T>(&self, call: &Call<T>) -> bool {
+    fn is_renewable(&self, call: &Call<V>) -> bool {
         let is_driven = |renewal: &Renewal<V, E, A, D>| !renewal.is_async || call.core.has_runner() || has_current();
         if !D::MAY_BE {
             return false;
@@ -113,9 +124,8 @@ impl<V, E, A, B, D: Renews> Work<V, E, A, B, D> {
     }
 
     /// Renews the value in the background; false where there is no room for that.
-    pub(super) fn renew(&self, mut renewing: Renewing<V>, share: Option<Share<E>>) -> bool {
+    pub(super) fn renew(&self, renewing: Renewing<V>, share: Option<Share<E>>) -> bool {
         let Some(renewal) = self.renewal.as_ref().filter(|_| D::MAY_BE) else { return false };
-        self.tag(&mut renewing.call.tags);
         (renewal.start)(renewing, share, (renewal.own)(&self.args))
     }
 }
@@ -141,56 +151,50 @@ impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, ()> {
     }
 }
 
-fn start<V: Value, E: Send + 'static>(
-    Renewing { call, mut lead, backing }: Renewing<V>,
-    share: Option<Share<E>>,
-    compute: Owned<V, E>,
-) -> bool {
-    let runner = call.core.runner();
-    let work: Work<V, E, _, _, ()> = Work::new((), |()| compute());
+fn start<V: Value, E: Send + 'static>(renewing: Renewing<V>, share: Option<Share<E>>, compute: Owned<V, E>) -> bool {
+    let runner = renewing.call.core.runner();
     runner.run(Box::new(move || {
-        if !call.begins(&mut lead) {
-            return;
-        }
-        let begun = match backing {
-            None => Some((lead, None)),
-            Some(backing) => match call.claim_blocking(lead, Why::Background, backing, &call.tags) {
-                Claimed::Compute(lead, backing) => Some((lead, Some(backing))),
-                // Somebody else renews it, or has done so.
-                Claimed::Serve(_) | Claimed::Alone | Claimed::Again => None,
-            },
-        };
-        if let Some((lead, backing)) = begun {
-            let computation = Computation { lead, why: Why::Background, backing };
-            // What goes wrong is counted and told there; nobody waits for the result.
-            drop(call.compute(computation, share, work));
-        }
+        let work: Work<V, E, _, _, ()> = Work::new((), |()| compute());
+        in_thread(Turn { renewing, share }, &mut Once { work: Some(work), share });
     }))
 }
 
 fn start_async<V: Value, E: Send + 'static>(
-    Renewing { call, mut lead, backing }: Renewing<V>,
+    renewing: Renewing<V>,
     share: Option<Share<E>>,
     task: OwnedTask<V, E>,
 ) -> bool {
-    let runner = call.core.runner();
+    let runner = renewing.call.core.runner();
     let work: Work<V, E, _, _, ()> = Work::new((), |()| task);
-    runner.spawn(Box::pin(async move {
+    runner.spawn(Box::pin(in_task(Turn { renewing, share }, Caller::Task, share, work)))
+}
+
+/// The path of a renewal, when its turn has come.
+struct Turn<V, E> {
+    renewing: Renewing<V>,
+    share: Option<Share<E>>,
+}
+
+impl<V: Value, E> Path<V, E> for Turn<V, E> {
+    type Output = ();
+
+    async fn go(self, caller: Caller<'_>, handover: &Handover<V, E>) {
+        let Self { renewing: Renewing { call, mut lead, backing }, share } = self;
         if !call.begins(&mut lead) {
             return;
         }
-        let begun = match backing {
-            None => Some((lead, None)),
-            Some(backing) => match call.claim(Caller::Task, lead, Why::Background, backing, &call.tags).await {
-                Claimed::Compute(lead, backing) => Some((lead, Some(backing))),
-                Claimed::Serve(_) | Claimed::Alone | Claimed::Again => None,
+        let (why, names) = (Why::Background, &call.tags);
+        let (lead, backing) = match backing {
+            None => (lead, None),
+            Some(backing) => match Box::pin(call.claim(caller, lead, why, backing, names)).await {
+                Claimed::Compute(lead, backing) => (lead, Some(backing)),
+                // Somebody else renews it, or has done so.
+                Claimed::Serve(_) | Claimed::Alone | Claimed::Again => return,
             },
         };
-        if let Some((lead, backing)) = begun {
-            let computation = Computation { lead, why: Why::Background, backing };
-            drop(call.compute_async(Caller::Task, computation, share, work).await);
-        }
-    }))
+        // What goes wrong is counted and told there; nobody waits for the result.
+        drop(call.compute(caller, Computation { lead, why, backing }, share, names, handover).await);
+    }
 }
 
 impl<V, E, A, B, D> std::fmt::Debug for Work<V, E, A, B, D> {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::lease::random;
 use super::{Caller, Kind, Remote};
 use crate::backend::{Content, Patch, Put};
@@ -50,57 +52,65 @@ impl Seen {
 impl Remote {
     /// What the backend has under a key, and the epochs of the region and of these tags: one round trip, as long as the epochs
     /// are there.
-    pub(crate) async fn look_up(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
+    pub(crate) fn look_up<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
         key: Option<String>,
         tags: Vec<String>,
-    ) -> Result<Seen, Error> {
-        let mut seen = self.look_up_many(caller, Vec::from_iter(key), tags).await?;
-        Ok(seen.pop().expect("there is an answer for the epochs alone, too"))
+    ) -> BoxFuture<'a, Result<Seen, Error>> {
+        Box::pin(async move {
+            let mut seen = self.look_up_many(caller, Vec::from_iter(key), tags).await?;
+            Ok(seen.pop().expect("there is an answer for the epochs alone, too"))
+        })
     }
 
     /// As [`look_up`](Self::look_up), for many keys at once; without any, the epochs alone.
-    pub(crate) async fn look_up_many(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
+    pub(crate) fn look_up_many<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
         mut keys: Vec<String>,
         tags: Vec<String>,
-    ) -> Result<Vec<Seen>, Error> {
-        let entries = keys.len();
-        keys.push(self.names.region_epoch());
-        keys.extend(tags.iter().map(|tag| self.names.tag_epoch(tag)));
-        // What is rare is boxed: the future of a hit is small.
-        let paid = if self.owed.any() { Box::pin(self.pay(caller, &keys)).await } else { Ok(()) };
-        let (at, unix) = (nanos(self.clock.now()), self.unix_now());
-        if let Err(error) = paid
-            && self.owed.concerns(&keys)
-        {
-            return Err(error);
-        }
-        let mut contents = self
-            .ask(Kind::Read, caller, |backend, context| async move {
-                let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
-                let found = backend.get_many(&asked, context).await?;
-                if found.len() == asked.len() { Ok(found) } else { Err(Error::backend("it answered for other keys")) }
-            })
-            .await?
-            .into_iter();
-        let found: Vec<_> = contents.by_ref().take(entries).collect();
-        let region = match contents.next().flatten().as_ref().and_then(halves) {
-            Some(region) => region,
-            None => Box::pin(self.new_region_epoch(caller)).await?,
-        };
-        let mut epochs = Vec::with_capacity(tags.len());
-        for (tag, content) in tags.into_iter().zip(contents) {
-            let epoch = match content.as_ref().and_then(whole) {
-                Some(epoch) => epoch,
-                None => Box::pin(self.tag_epoch(caller, &tag, Some(TAG_KEPT))).await?,
+    ) -> BoxFuture<'a, Result<Vec<Seen>, Error>> {
+        Box::pin(async move {
+            let entries = keys.len();
+            keys.push(self.names.region_epoch());
+            keys.extend(tags.iter().map(|tag| self.names.tag_epoch(tag)));
+            // What is rare is boxed: the future of a hit is small.
+            let paid = if self.owed.any() { Box::pin(self.pay(caller, &keys)).await } else { Ok(()) };
+            let (at, unix) = (nanos(self.clock.now()), self.unix_now());
+            if let Err(error) = paid
+                && self.owed.concerns(&keys)
+            {
+                return Err(error);
+            }
+            let mut contents = self
+                .ask(Kind::Read, caller, |backend, context| async move {
+                    let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
+                    let found = backend.get_many(&asked, context).await?;
+                    if found.len() == asked.len() {
+                        Ok(found)
+                    } else {
+                        Err(Error::backend("it answered for other keys"))
+                    }
+                })
+                .await?
+                .into_iter();
+            let found: Vec<_> = contents.by_ref().take(entries).collect();
+            let region = match contents.next().flatten().as_ref().and_then(halves) {
+                Some(region) => region,
+                None => Box::pin(self.new_region_epoch(caller)).await?,
             };
-            epochs.push((tag, epoch));
-        }
-        let seen = |content| Seen { content, region, tags: epochs.clone(), at, unix };
-        Ok(if entries == 0 { vec![seen(None)] } else { found.into_iter().map(seen).collect() })
+            let mut epochs = Vec::with_capacity(tags.len());
+            for (tag, content) in tags.into_iter().zip(contents) {
+                let epoch = match content.as_ref().and_then(whole) {
+                    Some(epoch) => epoch,
+                    None => Box::pin(self.tag_epoch(caller, &tag, Some(TAG_KEPT))).await?,
+                };
+                epochs.push((tag, epoch));
+            }
+            let seen = |content| Seen { content, region, tags: epochs.clone(), at, unix };
+            Ok(if entries == 0 { vec![seen(None)] } else { found.into_iter().map(seen).collect() })
+        })
     }
 
     /// The epochs of some tags, which are created where they are missing.
@@ -113,26 +123,28 @@ impl Remote {
     }
 
     /// Sees to it that the epochs of these tags are kept as long as an entry that carries them; whether they still stand.
-    pub(crate) async fn keep_tags(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
-        tags: &[(String, u64)],
+    pub(crate) fn keep_tags<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
+        tags: &'a [(String, u64)],
         keep: Option<Duration>,
-    ) -> Result<bool, Error> {
-        let now = self.unix_now();
-        let until = keep.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
-        for (tag, epoch) in tags {
-            if self.lengthened.is_kept(tag, *epoch, until) {
-                continue;
+    ) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            let now = self.unix_now();
+            let until = keep.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
+            for (tag, epoch) in tags {
+                if self.lengthened.is_kept(tag, *epoch, until) {
+                    continue;
+                }
+                let longer = keep.map(|keep| keep.saturating_mul(2).max(TAG_KEPT));
+                if self.tag_epoch(caller, tag, longer).await? != *epoch {
+                    return Ok(false);
+                }
+                let kept = longer.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
+                self.lengthened.note(tag, *epoch, kept);
             }
-            let longer = keep.map(|keep| keep.saturating_mul(2).max(TAG_KEPT));
-            if self.tag_epoch(caller, tag, longer).await? != *epoch {
-                return Ok(false);
-            }
-            let kept = longer.map_or(UnixMillis::MAX, |keep| now.saturating_add(millis(keep)));
-            self.lengthened.note(tag, *epoch, kept);
-        }
-        Ok(true)
+            Ok(true)
+        })
     }
 
     async fn new_region_epoch(self: &Arc<Self>, caller: Caller<'_>) -> Result<[u64; 2], Error> {
@@ -169,10 +181,16 @@ impl Remote {
     }
 
     /// Forgets some entries for everyone.
-    pub(crate) async fn delete(self: &Arc<Self>, caller: Caller<'_>, keys: Vec<String>) -> Result<(), Error> {
-        let owed = keys.clone();
-        let _writing = self.writing(&keys).await;
-        self.remove(caller, keys).await.inspect_err(|_| self.owe(owed))
+    pub(crate) fn delete<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
+        keys: Vec<String>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let owed = keys.clone();
+            let _writing = self.writing(&keys).await;
+            self.remove(caller, keys).await.inspect_err(|_| self.owe(owed))
+        })
     }
 
     async fn remove(self: &Arc<Self>, caller: Caller<'_>, keys: Vec<String>) -> Result<(), Error> {
@@ -189,8 +207,8 @@ impl Remote {
     }
 
     /// Marks an entry as expired for everyone.
-    pub(crate) async fn expire(self: &Arc<Self>, caller: Caller<'_>, key: String) -> Result<(), Error> {
-        self.patch(caller, key, Patch::expired()).await
+    pub(crate) fn expire<'a>(self: &'a Arc<Self>, caller: Caller<'a>, key: String) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.patch(caller, key, Patch::expired()).await })
     }
 
     /// Invalidates every entry of the region for everyone.
@@ -230,11 +248,13 @@ impl Remote {
     }
 
     /// Makes up for invalidations of what is about to be replaced, which is not to be removed afterwards.
-    pub(crate) async fn pay_before(self: &Arc<Self>, caller: Caller<'_>, keys: &[String]) {
-        if self.owed.any() {
-            // Where that fails, what is stored is not served before it is removed.
-            drop(Box::pin(self.pay(caller, keys)).await);
-        }
+    pub(crate) fn pay_before<'a>(self: &'a Arc<Self>, caller: Caller<'a>, keys: &'a [String]) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.owed.any() {
+                // Where that fails, what is stored is not served before it is removed.
+                drop(Box::pin(self.pay(caller, keys)).await);
+            }
+        })
     }
 
     /// Makes up for invalidations that have failed: for those of these keys, and for some of the others.

@@ -16,12 +16,14 @@ pub(crate) mod settings;
 mod writing;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use self::breaker::{Change, State};
 use self::epochs::Lengthened;
@@ -81,29 +83,34 @@ pub(crate) enum Caller<'a> {
 impl Caller<'_> {
     /// Waits before a lease is asked for again that somebody else holds: for a while, for `most` at most and not longer than
     /// `until`; false where somebody else has taken the lead meanwhile.
-    pub(crate) async fn pause(
+    pub(crate) fn pause<'a>(
         self,
-        remote: &Remote,
-        lead: &mut Lead,
+        remote: &'a Remote,
+        lead: &'a mut Lead,
         attempt: u32,
         most: Duration,
         (until, deadline): (Nanos, Nanos),
-    ) -> bool {
-        let now = remote.clock.now();
-        let end = |pause: Duration| now.saturating_add(pause.min(most)).min(Duration::from_nanos(until));
-        let Self::Many(gathered) = self else {
-            sleep_until(&*remote.clock, end(back_off(attempt, fastrand::f64()))).await;
-            return true;
-        };
-        let end = gathered.together(now, end(gathered.back_off(attempt)));
-        let mut pause = std::pin::pin!(sleep_until(&*remote.clock, end));
-        if !gathered.is_left_during(pause.as_mut()).await {
-            return true;
-        }
-        // Whoever waits here need not wait for the other keys of the call.
-        lead.queue();
-        pause.await;
-        lead.begin(nanos(remote.clock.now()), deadline)
+    ) -> BoxFuture<'a, bool>
+    where
+        Self: 'a,
+    {
+        Box::pin(async move {
+            let now = remote.clock.now();
+            let end = |pause: Duration| now.saturating_add(pause.min(most)).min(Duration::from_nanos(until));
+            let Self::Many(gathered) = self else {
+                sleep_until(&*remote.clock, end(back_off(attempt, fastrand::f64()))).await;
+                return true;
+            };
+            let end = gathered.together(now, end(gathered.back_off(attempt)));
+            let mut pause = std::pin::pin!(sleep_until(&*remote.clock, end));
+            if !gathered.is_left_during(pause.as_mut()).await {
+                return true;
+            }
+            // Whoever waits here need not wait for the other keys of the call.
+            lead.queue();
+            pause.await;
+            lead.begin(nanos(remote.clock.now()), deadline)
+        })
     }
 }
 
@@ -116,6 +123,7 @@ enum Kind {
     Removal,
 }
 
+/// What a backend is asked goes in a box, so that it is compiled in this crate, and not in each that has cached functions.
 impl Remote {
     /// The backend that the settings name.
     pub(crate) fn new(
@@ -212,11 +220,14 @@ impl Remote {
     /// Waits until nobody else of this process writes these keys, where no lease fences that off.
     ///
     /// Whoever has its turn does nothing but that one operation.
-    pub(crate) async fn writing(&self, keys: &[String]) -> Vec<Writing<'_>> {
+    pub(crate) fn writing(&self, keys: &[String]) -> BoxFuture<'_, Vec<Writing<'_>>> {
         if self.has_leases() {
-            return Vec::new();
+            return Box::pin(ready(Vec::new()));
         }
-        self.writers.take_all(keys, &self.limits, self.settings.write_timeout.saturating_mul(2)).await
+        let keys = keys.to_vec();
+        Box::pin(async move {
+            self.writers.take_all(&keys, &self.limits, self.settings.write_timeout.saturating_mul(2)).await
+        })
     }
 
     /// Finds out whether the backend can be used at all.
@@ -225,74 +236,95 @@ impl Remote {
         self.limited(limit, caller, |backend, context| async move { backend.ping(context).await }).await
     }
 
-    pub(crate) async fn set(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
+    pub(crate) fn set<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
         key: String,
         content: Content,
         keep: Option<Duration>,
-    ) -> Result<(), Error> {
-        self.ask(Kind::Write, caller, |backend, context| async move {
-            backend.set(Put { key: &key, content: &content, keep }, context).await
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.ask(Kind::Write, caller, |backend, context| async move {
+                backend.set(Put { key: &key, content: &content, keep }, context).await
+            })
+            .await
         })
-        .await
     }
 
-    pub(crate) async fn set_many(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
+    pub(crate) fn set_many<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
         puts: Vec<(String, Content, Option<Duration>)>,
-    ) -> Result<(), Error> {
-        self.ask(Kind::Write, caller, |backend, context| async move {
-            let puts: Vec<_> = puts.iter().map(|(key, content, keep)| Put { key, content, keep: *keep }).collect();
-            backend.set_many(&puts, context).await
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.ask(Kind::Write, caller, |backend, context| async move {
+                let puts: Vec<_> = puts.iter().map(|(key, content, keep)| Put { key, content, keep: *keep }).collect();
+                backend.set_many(&puts, context).await
+            })
+            .await
         })
-        .await
     }
 
-    pub(crate) async fn acquire(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
-        hold: &Hold,
+    pub(crate) fn acquire<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
+        hold: &'a Hold,
         seen: Option<Vec<u8>>,
-    ) -> Result<Acquired, Error> {
-        let (key, lease) = (hold.key().to_owned(), hold.lease());
-        self.ask(Kind::Write, caller, move |backend, context| async move {
-            let claim = seen.as_deref().map_or(Claim::Always, Claim::Unseen);
-            backend.acquire(&key, lease, claim, context).await
+    ) -> BoxFuture<'a, Result<Acquired, Error>> {
+        Box::pin(async move {
+            let (key, lease) = (hold.key().to_owned(), hold.lease());
+            self.ask(Kind::Write, caller, move |backend, context| async move {
+                let claim = seen.as_deref().map_or(Claim::Always, Claim::Unseen);
+                backend.acquire(&key, lease, claim, context).await
+            })
+            .await
         })
-        .await
     }
 
-    pub(crate) async fn commit(
-        self: &Arc<Self>,
-        caller: Caller<'_>,
-        hold: &Hold,
+    pub(crate) fn commit<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
+        hold: &'a Hold,
         content: Content,
         keep: Option<Duration>,
-    ) -> Result<bool, Error> {
-        let (key, token) = (hold.key().to_owned(), hold.lease().token);
-        self.ask(Kind::Write, caller, move |backend, context| async move {
-            backend.commit(Put { key: &key, content: &content, keep }, token, context).await
+    ) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            let (key, token) = (hold.key().to_owned(), hold.lease().token);
+            self.ask(Kind::Write, caller, move |backend, context| async move {
+                backend.commit(Put { key: &key, content: &content, keep }, token, context).await
+            })
+            .await
         })
-        .await
     }
 
     /// Gives the lease back; it lapses where that fails.
-    pub(crate) async fn abandon(self: &Arc<Self>, caller: Caller<'_>, hold: &Hold) {
-        hold.end();
-        let (key, token) = (hold.key().to_owned(), hold.lease().token);
-        let abandoned = self.ask(Kind::Removal, caller, move |backend, context| async move {
-            backend.abandon(&key, token, context).await
-        });
-        drop(abandoned.await);
+    pub(crate) fn abandon<'a>(self: &'a Arc<Self>, caller: Caller<'a>, hold: &'a Hold) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            hold.end();
+            let (key, token) = (hold.key().to_owned(), hold.lease().token);
+            let abandoned = self.ask(Kind::Removal, caller, move |backend, context| async move {
+                backend.abandon(&key, token, context).await
+            });
+            drop(abandoned.await);
+        })
     }
 
     /// Whether the lease still stands, and so nothing has invalidated its key.
-    pub(crate) async fn renew(self: &Arc<Self>, caller: Caller<'_>, key: &str, lease: Lease) -> Result<bool, Error> {
-        let key = key.to_owned();
-        self.ask(Kind::Write, caller, move |backend, context| async move { backend.renew(&key, lease, context).await })
+    pub(crate) fn renew<'a>(
+        self: &'a Arc<Self>,
+        caller: Caller<'a>,
+        key: &'a str,
+        lease: Lease,
+    ) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            let key = key.to_owned();
+            self.ask(
+                Kind::Write,
+                caller,
+                move |backend, context| async move { backend.renew(&key, lease, context).await },
+            )
             .await
+        })
     }
 
     /// Asks the backend, unless that is left alone.
