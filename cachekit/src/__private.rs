@@ -11,11 +11,10 @@ use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either};
 pub use inventory;
 
 pub use crate::companion::{Annotated, Function};
@@ -40,6 +39,7 @@ pub use crate::region::share::Share;
 pub use crate::region::work::{Owned, OwnedTask, Renews, Work};
 use crate::remote::Caller;
 pub use crate::tags::TagNames;
+use crate::values::{Shared, owned};
 
 /// The width of a part of a key; without a limit for a type that is no part of one, so that the message about that comes
 /// from one place only.
@@ -308,12 +308,11 @@ impl<F: State> At<F> {
         self,
         share: Option<Share<E>>,
         work: Work<F::Value, E, A, B, D>,
-    ) -> Either<Ready<Result<F::Value, E>>, Pin<Box<impl Future<Output = Result<F::Value, E>>>>> {
+    ) -> Either<Ready<Result<F::Value, E>>, impl Future<Output = Result<F::Value, E>>> {
         let function = self.state.function();
         match function.hit(&self.key) {
             Some(value) => Either::Left(ready(Ok(value))),
-            // Boxed, so that the future of a hit is small.
-            None => Either::Right(Box::pin(function.expect_call(&self.key).value_async(share, work))),
+            None => Either::Right(valued(function.expect_call(&self.key), share, work)),
         }
     }
 
@@ -351,8 +350,8 @@ impl<F: State> At<F> {
         options: impl FnOnce(CallOptions) -> CallOptions,
         share: Option<Share<E>>,
         work: Work<F::Value, E, A, B, D>,
-    ) -> Pin<Box<impl Future<Output = Result<F::Value, E>>>> {
-        Box::pin(self.optional(options).value_async(share, work))
+    ) -> impl Future<Output = Result<F::Value, E>> {
+        valued(self.optional(options), share, work)
     }
 
     pub fn refresh<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
@@ -371,7 +370,7 @@ impl<F: State> At<F> {
         self.with_async(CallOptions::force_refresh, share, work)
     }
 
-    fn optional(self, options: impl FnOnce(CallOptions) -> CallOptions) -> Call<F::Value> {
+    fn optional(self, options: impl FnOnce(CallOptions) -> CallOptions) -> Call {
         let mut call = self.state.function().expect_call(&self.key);
         call.options = options(CallOptions::default());
         call
@@ -381,36 +380,40 @@ impl<F: State> At<F> {
 /// What needs only the key.
 impl<F: State> At<F> {
     pub fn get(self, tags: impl FnOnce() -> TagNames) -> Result<Option<F::Value>, Error> {
-        get(call_to_get(self.state.function(), &self.key, tags))
+        Ok(get(call_to_get(self.state.function(), &self.key, tags))?.map(owned))
     }
 
-    pub fn get_async(self, tags: impl FnOnce() -> TagNames) -> impl Future<Output = Result<Option<F::Value>, Error>> {
+    pub fn get_async(
+        self,
+        tags: impl FnOnce() -> TagNames,
+    ) -> impl Future<Output = Result<Option<F::Value>, Error>> + Send {
         // Outside the future: what the tags are made of need not be `Sync`.
-        get_async(call_to_get(self.state.function(), &self.key, tags))
+        let value = get_async(call_to_get(self.state.function(), &self.key, tags));
+        async { Ok(value.await?.map(owned)) }
     }
 
     pub fn set(self, tags: TagNames, value: F::Value) -> Result<(), Error> {
-        set(self.state.function(), &self.key, tags, value)
+        set(call_to_set(self.state.function(), &self.key, tags), Arc::new(value))
     }
 
-    pub fn set_async(self, tags: TagNames, value: F::Value) -> impl Future<Output = Result<(), Error>> {
-        set_async(self.state.function(), self.key, tags, value)
+    pub fn set_async(self, tags: TagNames, value: F::Value) -> BoxFuture<'static, Result<(), Error>> {
+        set_async(call_to_set(self.state.function(), &self.key, tags), Arc::new(value))
     }
 
     pub fn invalidate(self) -> Result<(), Error> {
-        invalidate(self.state.function(), &self.key)
+        invalidate(self.state.function().call(&self.key))
     }
 
-    pub fn invalidate_async(self) -> impl Future<Output = Result<(), Error>> {
-        invalidate_async(self.state.function(), self.key)
+    pub fn invalidate_async(self) -> BoxFuture<'static, Result<(), Error>> {
+        invalidate_async(self.state.function().call(&self.key))
     }
 
     pub fn expire(self) -> Result<(), Error> {
-        expire(self.state.function(), &self.key)
+        expire(self.state.function().call(&self.key))
     }
 
-    pub fn expire_async(self) -> impl Future<Output = Result<(), Error>> {
-        expire_async(self.state.function(), self.key)
+    pub fn expire_async(self) -> BoxFuture<'static, Result<(), Error>> {
+        expire_async(self.state.function().call(&self.key))
     }
 
     #[must_use]
@@ -455,50 +458,51 @@ fn miss<V: Value, K: ArgKey, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews>(
     function.expect_call(key).run(share, work).map(|served| served.value)
 }
 
-fn get<V: Value>(call: Result<Call<V>, Error>) -> Result<Option<V>, Error> {
-    block_on(call?.get(Caller::Thread))
-}
-
-async fn get_async<V: Value>(call: Result<Call<V>, Error>) -> Result<Option<V>, Error> {
-    call?.get(Caller::Task).await
-}
-
-fn set<V: Value, K: ArgKey>(
-    function: &'static Function<V, K>,
-    key: &KeyWriter,
-    tags: TagNames,
-    value: V,
-) -> Result<(), Error> {
-    block_on(call_to_set(function, key, tags)?.set(Caller::Thread, value))
-}
-
-async fn set_async<V: Value, K: ArgKey>(
-    function: &'static Function<V, K>,
-    key: KeyWriter,
-    tags: TagNames,
-    value: V,
-) -> Result<(), Error> {
-    call_to_set(function, &key, tags)?.set(Caller::Task, value).await
-}
-
-fn invalidate<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
-    block_on(function.call(key)?.invalidate(Caller::Thread))
-}
-
-async fn invalidate_async<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: KeyWriter) -> Result<(), Error> {
-    function.call(&key)?.invalidate(Caller::Task).await
-}
-
-fn expire<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter) -> Result<(), Error> {
-    block_on(function.call(key)?.expire(Caller::Thread))
-}
-
-async fn expire_async<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: KeyWriter) -> Result<(), Error> {
-    function.call(&key)?.expire(Caller::Task).await
+/// The rest of a call in a task, boxed, so that the future of a hit is small.
+fn valued<V: Value, E, A, B: FnOnce(A) -> T, T: Future<Output = Result<V, E>>, D: Renews>(
+    call: Call,
+    share: Option<Share<E>>,
+    work: Work<V, E, A, B, D>,
+) -> impl Future<Output = Result<V, E>> {
+    Box::pin(call.value_async(share, work))
 }
 
 fn key<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Key {
     function.key(key).made_by(function, tags)
+}
+
+// Compiled once, in this crate.
+
+fn get(call: Result<Call, Error>) -> Result<Option<Shared>, Error> {
+    block_on(call?.get(Caller::Thread))
+}
+
+fn get_async(call: Result<Call, Error>) -> BoxFuture<'static, Result<Option<Shared>, Error>> {
+    Box::pin(async { call?.get(Caller::Task).await })
+}
+
+fn set(call: Result<Call, Error>, value: Shared) -> Result<(), Error> {
+    block_on(call?.set(Caller::Thread, value))
+}
+
+fn set_async(call: Result<Call, Error>, value: Shared) -> BoxFuture<'static, Result<(), Error>> {
+    Box::pin(async { call?.set(Caller::Task, value).await })
+}
+
+fn invalidate(call: Result<Call, Error>) -> Result<(), Error> {
+    block_on(call?.invalidate(Caller::Thread))
+}
+
+fn invalidate_async(call: Result<Call, Error>) -> BoxFuture<'static, Result<(), Error>> {
+    Box::pin(async { call?.invalidate(Caller::Task).await })
+}
+
+fn expire(call: Result<Call, Error>) -> Result<(), Error> {
+    block_on(call?.expire(Caller::Thread))
+}
+
+fn expire_async(call: Result<Call, Error>) -> BoxFuture<'static, Result<(), Error>> {
+    Box::pin(async { call?.expire(Caller::Task).await })
 }
 
 /// A backend is asked for the epochs of the tags together with the entry.
@@ -506,7 +510,7 @@ fn call_to_get<V: Value, K: ArgKey>(
     function: &'static Function<V, K>,
     key: &KeyWriter,
     tags: impl FnOnce() -> TagNames,
-) -> Result<Call<V>, Error> {
+) -> Result<Call, Error> {
     let mut call = function.call(key)?;
     if call.remote().is_some() {
         call.tags = tags();
@@ -518,13 +522,13 @@ fn call_to_set<V: Value, K: ArgKey>(
     function: &'static Function<V, K>,
     key: &KeyWriter,
     tags: TagNames,
-) -> Result<Call<V>, Error> {
+) -> Result<Call, Error> {
     let mut call = function.call(key)?;
     call.tags = tags;
     Ok(call)
 }
 
-fn tagged_call<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Call<V> {
+fn tagged_call<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Call {
     let mut call = function.expect_call(key);
     call.tags = tags;
     call

@@ -16,15 +16,16 @@ use crate::generic::Generic;
 use crate::info::FnInfo;
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
-use crate::near::AnyNear;
+use crate::near::Near;
 use crate::near::argkey::ArgKey;
 use crate::near::table::Table;
 use crate::options::CallOptions;
 use crate::region::Region;
-use crate::region::call::{Call, Policy, Storage};
+use crate::region::call::{Call, Policy};
 use crate::region::core::Core;
 use crate::region::stats::Event;
 use crate::tags::TagNames;
+use crate::values::{Shared, Values, typed};
 
 /// A value that a cache can keep: `Clone + Send + Sync + 'static`.
 #[diagnostic::on_unimplemented(
@@ -103,8 +104,44 @@ pub trait CachedFn {
     }
 }
 
+/// How values become bytes, and bytes values.
+struct Storage<V> {
+    encode: fn(&V, &dyn Codec) -> Result<Vec<u8>, Error>,
+    decode: fn(&[u8], &dyn Codec) -> Result<V, Error>,
+}
+
+impl<V: Value, K: ArgKey> Values for Function<V, K> {
+    fn is(&self, value: &dyn Any) -> bool {
+        value.is::<V>()
+    }
+
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<V>()
+    }
+
+    fn should_cache(&self, value: &Shared) -> bool {
+        self.should_cache.is_none_or(|should_cache| should_cache(typed(value)))
+    }
+
+    fn ttl_of(&self, value: &Shared) -> Option<Duration> {
+        self.ttl_of.and_then(|ttl_of| ttl_of(typed(value)))
+    }
+
+    fn encode(&self, value: &Shared, codec: &dyn Codec) -> Result<Vec<u8>, Error> {
+        (self.storage.as_ref().ok_or_else(never_bytes)?.encode)(typed(value), codec)
+    }
+
+    fn decode(&self, bytes: &[u8], codec: &dyn Codec) -> Result<Shared, Error> {
+        Ok(Arc::new((self.storage.as_ref().ok_or_else(never_bytes)?.decode)(bytes, codec)?))
+    }
+}
+
+fn never_bytes() -> Error {
+    Error::codec("values of this type are never bytes")
+}
+
 /// A table with its number in its region.
-pub(crate) type NumberedTable = (Arc<dyn AnyNear>, u32);
+pub(crate) type NumberedTable = (Arc<dyn Near>, u32);
 
 /// An annotated function, whatever its values are.
 pub(crate) trait AnyFunction: Any + Send + Sync {
@@ -216,7 +253,7 @@ impl<V, K> Function<V, K> {
     where
         V: Storable,
     {
-        let storage = Some(Storage::of());
+        let storage = Some(Storage { encode: V::encode, decode: V::decode });
         Self { info, storage, should_cache: None, ttl_of: None, attached: OnceCell::new() }
     }
 
@@ -274,21 +311,20 @@ impl<V: Value, K: ArgKey> Function<V, K> {
         Ok(self.attached.get_or_init(|| {
             let core = Arc::clone(region.core());
             let table = Arc::new(Table::new());
-            let any: Arc<dyn AnyNear> = table.clone();
+            let any: Arc<dyn Near> = table.clone();
             let number = core.attach(Arc::downgrade(&any), Some(&self.info));
             Attached { region, core, table, number }
         }))
     }
 
     /// The call with this key, for everything that is not a hit.
-    pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call<V>, Error> {
+    pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call, Error> {
         let attached = self.attach()?;
         let policy = Policy {
+            values: self,
+            is_stored: self.storage.is_some(),
             ttl: self.info.own_ttl(),
-            ttl_of: self.ttl_of,
             timing: self.info.timing(),
-            should_cache: self.should_cache,
-            storage: self.storage,
             error_ttl: self.info.own_error_ttl(),
         };
         let arguments = key.to_bytes();
@@ -311,7 +347,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     /// # Panics
     ///
     /// If the region does not exist, with everything that is needed to mend it.
-    pub(crate) fn expect_call(&'static self, key: &KeyWriter) -> Call<V> {
+    pub(crate) fn expect_call(&'static self, key: &KeyWriter) -> Call {
         self.call(key).unwrap_or_else(|error| self.info.refuse(&error))
     }
 

@@ -4,6 +4,8 @@
 //! are async.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{NEVER, Nanos};
@@ -13,6 +15,7 @@ use crate::flight::block_on;
 use crate::key::Key;
 use crate::region::call::Call;
 use crate::remote::Caller;
+use crate::values::owned;
 
 /// One entry of an annotated function, from its companion `entry`.
 ///
@@ -33,17 +36,17 @@ use crate::remote::Caller;
 /// entry.invalidate()?;
 /// # Ok::<(), cachekit::Error>(())
 /// ```
-pub struct Entry<V>(Call<V>);
+pub struct Entry<V>(Call, PhantomData<fn() -> V>);
 
 /// One entry of an annotated `async fn`, from its companion `entry`.
-pub struct AsyncEntry<V>(Call<V>);
+pub struct AsyncEntry<V>(Call, PhantomData<fn() -> V>);
 
 impl<V: Value> Entry<V> {
-    pub(crate) fn new(call: Call<V>) -> Self {
-        Self(call)
+    pub(crate) fn new(call: Call) -> Self {
+        Self(call, PhantomData)
     }
 
-    pub(crate) fn into_call(self) -> Call<V> {
+    pub(crate) fn into_call(self) -> Call {
         self.0
     }
 
@@ -53,7 +56,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn get(&self) -> Result<Option<V>, Error> {
-        block_on(self.0.now().get(Caller::Thread))
+        Ok(block_on(self.0.now().get(Caller::Thread))?.map(owned))
     }
 
     /// Stores a value. A computation that is running is not stored.
@@ -62,7 +65,7 @@ impl<V: Value> Entry<V> {
     ///
     /// If the backend fails.
     pub fn set(&self, value: V) -> Result<(), Error> {
-        block_on(self.0.now().set(Caller::Thread, value))
+        block_on(self.0.now().set(Caller::Thread, Arc::new(value)))
     }
 
     /// Forgets the entry. A computation that is running is not stored.
@@ -106,11 +109,11 @@ impl<V: Value> Entry<V> {
 }
 
 impl<V: Value> AsyncEntry<V> {
-    pub(crate) fn new(call: Call<V>) -> Self {
-        Self(call)
+    pub(crate) fn new(call: Call) -> Self {
+        Self(call, PhantomData)
     }
 
-    pub(crate) fn into_call(self) -> Call<V> {
+    pub(crate) fn into_call(self) -> Call {
         self.0
     }
 
@@ -120,7 +123,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn get(&self) -> Result<Option<V>, Error> {
-        self.0.now().get(Caller::Task).await
+        Ok(self.0.now().get(Caller::Task).await?.map(owned))
     }
 
     /// Stores a value. A computation that is running is not stored.
@@ -129,7 +132,7 @@ impl<V: Value> AsyncEntry<V> {
     ///
     /// If the backend fails.
     pub async fn set(&self, value: V) -> Result<(), Error> {
-        self.0.now().set(Caller::Task, value).await
+        self.0.now().set(Caller::Task, Arc::new(value)).await
     }
 
     /// Forgets the entry. A computation that is running is not stored.
@@ -194,7 +197,7 @@ pub struct Peek<V> {
 }
 
 impl<V: Value> Peek<V> {
-    async fn of(call: &Call<V>, caller: Caller<'_>) -> Result<Option<Self>, Error> {
+    async fn of(call: &Call, caller: Caller<'_>) -> Result<Option<Self>, Error> {
         let Some((found, verdict, now)) = call.peek(caller).await? else { return Ok(None) };
         let span = |from: Nanos, to: Nanos| Duration::from_nanos(to.saturating_sub(from));
         let fresh = verdict.is_fresh();
@@ -206,7 +209,7 @@ impl<V: Value> Peek<V> {
                 Some(Duration::ZERO)
             },
             fresh,
-            value: found.value,
+            value: owned(found.value),
         }))
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::clock::{NEVER, Nanos};
+use crate::companion::Value;
 use crate::freshness::Stamp;
+use crate::values::{Shared, owned};
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,16 +97,21 @@ impl<V> Fetched<V> {
 }
 
 /// A value on its way to a caller.
-pub(crate) struct Served<V> {
+pub(crate) struct Served<V = Shared> {
     pub(crate) value: V,
     pub(crate) source: Source,
     /// What its entry remembers, where it has one.
     pub(crate) stamp: Option<Stamp>,
 }
 
-impl<V> Served<V> {
+impl Served {
     /// A value that was computed and is in no table.
-    pub(crate) fn computed(value: V) -> Self {
+    pub(crate) fn computed(value: Shared) -> Self {
         Self { value, source: Source::Computed, stamp: None }
+    }
+
+    /// As the caller has it.
+    pub(crate) fn typed<V: Value>(self) -> Served<V> {
+        Served { value: owned(self.value), source: self.source, stamp: self.stamp }
     }
 }

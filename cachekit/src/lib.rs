@@ -33,6 +33,7 @@ mod tags;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod timing;
+mod values;
 
 pub use cachekit_macros::{KeyPart, cache_multi_on_arguments, cache_on_arguments, methods};
 

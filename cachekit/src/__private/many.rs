@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, Ready, ready};
 use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
 use std::mem;
+use std::sync::Arc;
 
 use crate::companion::Value;
 use crate::entry::{AsyncEntry, Entry};
@@ -17,6 +19,7 @@ use crate::region::call::Call;
 use crate::region::many::Many;
 use crate::region::share::Share;
 use crate::remote::Caller;
+use crate::values::{Shared, owned};
 
 /// What a function of many keys returns, and whose values and keys those are.
 #[diagnostic::on_unimplemented(
@@ -131,13 +134,13 @@ pub trait Handle {
 
 /// One of the entries, on its way.
 #[derive(Debug)]
-pub struct CallOf<V>(Call<V>);
+pub struct CallOf<V>(Call, PhantomData<fn() -> V>);
 
 impl<V: Value> Handle for Entry<V> {
     type Value = V;
 
     fn into_call_of(self) -> CallOf<V> {
-        CallOf(self.into_call())
+        CallOf(self.into_call(), PhantomData)
     }
 }
 
@@ -145,7 +148,7 @@ impl<V: Value> Handle for AsyncEntry<V> {
     type Value = V;
 
     fn into_call_of(self) -> CallOf<V> {
-        CallOf(self.into_call())
+        CallOf(self.into_call(), PhantomData)
     }
 }
 
@@ -200,13 +203,15 @@ struct Keys<'a, Id, V> {
     /// For each key that was asked for, in order, which of the entries it is.
     asked: Vec<(&'a Id, usize)>,
     ids: Vec<&'a Id>,
-    calls: Vec<Call<V>>,
+    calls: Vec<Call>,
+    values: PhantomData<fn() -> V>,
 }
 
 impl<'a, Id, V: Value> Keys<'a, Id, V> {
     fn new<H: Handle<Value = V>>(ids: &'a [Id], entry: impl Fn(&Id) -> H) -> Self {
         let mut places: HashMap<FlightKey, usize> = HashMap::with_capacity(ids.len());
-        let mut keys = Self { asked: Vec::with_capacity(ids.len()), ids: Vec::new(), calls: Vec::new() };
+        let mut keys =
+            Self { asked: Vec::with_capacity(ids.len()), ids: Vec::new(), calls: Vec::new(), values: PhantomData };
         for id in ids {
             let call = entry(id).into_call_of().0;
             let place = *places.entry(call.key.clone()).or_insert_with(|| {
@@ -221,7 +226,7 @@ impl<'a, Id, V: Value> Keys<'a, Id, V> {
 
     /// What is served at once, and the places of the others.
     fn hits(&self) -> (Vec<Option<V>>, Vec<usize>) {
-        let values: Vec<_> = self.calls.iter().map(Call::fresh_here).collect();
+        let values: Vec<_> = self.calls.iter().map(|call| call.fresh_here().map(owned)).collect();
         let missing = (0..values.len()).filter(|place| values[*place].is_none()).collect();
         (values, missing)
     }
@@ -327,7 +332,7 @@ async fn found<Id, K: KeyFrom<Id>, H: Handle>(
     entry: impl Fn(&Id) -> H,
 ) -> Result<HashMap<K, H::Value>, Error> {
     let keys = Keys::new(ids, entry);
-    let values = Call::get_many(&keys.calls, caller).await?;
+    let values = Call::get_many(&keys.calls, caller).await?.into_iter().map(|value| value.map(owned));
     let found = keys.ids.into_iter().zip(values);
     Ok(found.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect())
 }
@@ -336,16 +341,22 @@ pub fn set<Id, H: Handle>(
     entries: impl IntoIterator<Item = (Id, H::Value)>,
     entry: impl Fn(&Id) -> H,
 ) -> Result<(), Error> {
-    let calls: Vec<_> = entries.into_iter().map(|(id, value)| (entry(&id).into_call_of().0, value)).collect();
-    block_on(Call::set_many(&calls, Caller::Thread))
+    block_on(Call::set_many(&values(entries, entry), Caller::Thread))
 }
 
 pub async fn set_async<Id, H: Handle>(
     entries: impl IntoIterator<Item = (Id, H::Value)>,
     entry: impl Fn(&Id) -> H,
 ) -> Result<(), Error> {
-    let calls: Vec<_> = entries.into_iter().map(|(id, value)| (entry(&id).into_call_of().0, value)).collect();
-    Call::set_many(&calls, Caller::Task).await
+    Call::set_many(&values(entries, entry), Caller::Task).await
+}
+
+fn values<Id, H: Handle>(
+    entries: impl IntoIterator<Item = (Id, H::Value)>,
+    entry: impl Fn(&Id) -> H,
+) -> Vec<(Call, Shared)> {
+    let one = |(id, value)| (entry(&id).into_call_of().0, Arc::new(value) as Shared);
+    entries.into_iter().map(one).collect()
 }
 
 pub fn invalidate<Id, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<(), Error> {
@@ -364,7 +375,7 @@ pub async fn expire_async<Id, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -
     expire_all(Caller::Task, Keys::new(ids, entry).calls).await
 }
 
-async fn expire_all<V: Value>(caller: Caller<'_>, calls: Vec<Call<V>>) -> Result<(), Error> {
+async fn expire_all(caller: Caller<'_>, calls: Vec<Call>) -> Result<(), Error> {
     for call in calls {
         call.expire(caller).await?;
     }

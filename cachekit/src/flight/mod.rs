@@ -45,7 +45,7 @@ pub(crate) struct FlightKey {
 }
 
 /// A value or an error on its way to several callers.
-pub(crate) type Shared = Arc<dyn Any + Send + Sync>;
+pub(crate) use crate::values::Shared;
 
 /// What the followers of a flight get.
 #[derive(Clone)]

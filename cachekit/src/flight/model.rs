@@ -85,15 +85,15 @@ impl Subject {
 
     /// Fails, and has the error remembered.
     fn fail(&self) -> usize {
-        let policy = Policy { error_ttl: Some(|| TTL), ..Policy::default() };
-        let call = self.region.entry_by_hand::<usize>("k", policy);
+        let policy = Policy { error_ttl: Some(|| TTL), ..Policy::by_hand::<usize>() };
+        let call = self.region.entry_by_hand("k", policy);
         let work: Work<usize, usize, _, _, ()> = Work::new((), |()| Err(self.run()));
         call.run(Some(Share::by_clone()), work).map(|served| served.value).unwrap_err()
     }
 
     /// Takes no old value.
     fn call_for_a_fresh_value(&self) -> usize {
-        let mut call = self.region.entry_by_hand::<usize>("k", Policy::default());
+        let mut call = self.region.entry_by_hand("k", Policy::by_hand::<usize>());
         call.options = CallOptions::default().must_be_fresh();
         let work: Work<usize, Infallible, _, _, ()> = Work::new((), |()| Ok(self.run()));
         call.run(None, work).map(|served| served.value).unwrap()
@@ -101,7 +101,7 @@ impl Subject {
 
     /// Renews in a thread of its own.
     fn call_renewing_in_background(&self) -> usize {
-        let call = self.region.entry_by_hand::<usize>("k", Policy::default());
+        let call = self.region.entry_by_hand("k", Policy::by_hand::<usize>());
         let work = Work::new((self.clone(),), |(subject,): (Self,)| Ok::<_, Infallible>(subject.run()));
         let own: fn(&(Self,)) -> Owned<usize, Infallible> = |(subject,)| {
             let subject = subject.clone();

@@ -1,44 +1,43 @@
 //! The near tier: values in this process, typed, read without a lock.
 //!
 //! One table per annotated function and one for what is set by hand; the capacity is the region's, over all of them.
-//! The paths that are not hot see a table through two traits, [`AnyNear`] without and [`Near`] with the type of the
-//! values, so that they are compiled once per type of value and not once per function.
+//! The paths that are not hot see a table through a trait without the type of the values, so that they are compiled once.
 //! What it deliberately does not do: compute, wait, or decide who may.
 
 pub(crate) mod argkey;
 pub(crate) mod eviction;
 pub(crate) mod table;
 
-use std::any::Any;
-use std::sync::Arc;
+use std::any::{Any, TypeId};
 
 use self::eviction::{Candidate, Inspection};
 use crate::clock::Nanos;
 use crate::fetched::{Served, Source};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 use crate::tags::Tagged;
+use crate::values::Shared;
 
 /// An entry as it was found.
 #[derive(Clone, Debug)]
-pub(crate) struct Found<V> {
-    pub(crate) value: V,
+pub(crate) struct Found {
+    pub(crate) value: Shared,
     pub(crate) stamp: Stamp,
     /// Whether somebody expired it.
     pub(crate) expired: bool,
 }
 
-impl<V> Found<V> {
+impl Found {
     pub(crate) fn judge(&self, at: &Circumstances) -> Verdict {
         judge(&self.stamp, self.expired, at)
     }
 
-    pub(crate) fn served(self, source: Source) -> Served<V> {
+    pub(crate) fn served(self, source: Source) -> Served {
         Served { value: self.value, source, stamp: Some(self.stamp) }
     }
 }
 
 /// A table, whatever its values are.
-pub(crate) trait AnyNear: Send + Sync {
+pub(crate) trait Near: Send + Sync {
     /// Drops what is not readable at the epoch, or everything without one; calls `gone` for each.
     fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut());
     /// Drops an entry if it is still the one meant and cannot be served any more; calls `gone` as [`evict`](Self::evict).
@@ -49,43 +48,33 @@ pub(crate) trait AnyNear: Send + Sync {
     fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut());
     /// The hash of a key; `None` for a key that no entry of this table has.
     fn hash(&self, arguments: &[u8]) -> Option<u64>;
-    /// The table as one of values `V`, put into `want`, an `Option<Arc<dyn Near<V>>>`, if that is their type.
-    fn provide(self: Arc<Self>, want: &mut dyn Any);
+    /// Whether its values are of this type.
+    fn holds(&self, values: TypeId) -> bool;
     /// The name of the type of the values.
     fn value_type(&self) -> &'static str;
-    /// Runs `work` with the table pinned: what `work` removes or replaces is dropped after it, so `work` may hold locks.
-    fn pinned_any(&self, work: &mut dyn FnMut(&dyn PinnedAny));
-}
-
-/// A table of values `V`.
-pub(crate) trait Near<V>: Send + Sync {
-    /// The table without the type.
-    fn any(&self) -> &dyn AnyNear;
     /// A copy of an entry, which `mark` says to be a use of it.
-    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found<V>>;
-    /// As [`AnyNear::pinned_any`], with the values.
-    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned<V>));
+    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found>;
+    /// Runs `work` with a value as this table keeps it, for [`Pinned::replace`] and [`Pinned::insert`].
+    fn with_own(&self, value: Shared, type_name: &'static str, work: &mut dyn FnMut(&mut dyn Any));
+    /// Runs `work` with the table pinned: what `work` removes or replaces is dropped after it, so `work` may hold locks.
+    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned));
 }
 
 /// A pinned table; none of its methods runs code of a user's.
-pub(crate) trait PinnedAny {
+pub(crate) trait Pinned {
     /// Removes an entry; whether there was one.
     fn remove(&self, arguments: &[u8]) -> bool;
     /// Marks an entry as expired.
     fn expire(&self, arguments: &[u8]);
-}
-
-/// A pinned table of values `V`.
-pub(crate) trait Pinned<V> {
     /// Shows an entry, with the verdict on it.
-    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, &Stamp, Verdict));
-    /// Replaces an entry; where there is none, the value stays in `value`.
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&dyn Any, &Stamp, Verdict));
+    /// Replaces an entry by a value of [`Near::with_own`]; where there is none, false, and the value stays there.
     ///
     /// Calls `owed` where the entry was evicted meanwhile and the new one was then removed by a purge, which gave back a
     /// room that had been given back already.
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: &Made, owed: &dyn Fn());
+    fn replace(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, owed: &dyn Fn()) -> bool;
     /// Adds an entry that eviction has made room for; `None` where no entry of the table can have the key.
-    fn insert(&self, arguments: &[u8], value: V, made: &Made, ticket: u32) -> Option<Added>;
+    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: u32) -> Option<Added>;
 }
 
 /// What is known of a value that is to be stored.

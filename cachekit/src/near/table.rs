@@ -3,7 +3,7 @@
 //! A hit compares words, checks epoch and ttl, and writes nothing that another thread reads, but a mark that is not set
 //! already.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,11 +12,12 @@ use papaya::{Guard, HashMap};
 
 use super::argkey::{ArgKey, ByHash, KeyHash};
 use super::eviction::{Candidate, Inspection};
-use super::{Added, AnyNear, Found, Made, Near, Pinned, PinnedAny};
+use super::{Added, Found, Made, Near, Pinned};
 use crate::clock::{NEVER, Nanos};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 use crate::key::writer::KeyWriter;
 use crate::tags::Tagged;
+use crate::values::{Shared, owned};
 
 pub(crate) struct Table<V, K> {
     map: HashMap<K, Slot<V>, KeyHash>,
@@ -89,7 +90,7 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
     }
 }
 
-impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
+impl<V: Clone + Send + Sync + 'static, K: ArgKey> Near for Table<V, K> {
     fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut()) {
         let map = self.map.pin();
         // A newer invalidation, and values after it, may have come meanwhile.
@@ -142,28 +143,15 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> AnyNear for Table<V, K> {
         Some(self.hasher.hash_one(K::from_bytes(arguments)?))
     }
 
-    fn provide(self: Arc<Self>, want: &mut dyn Any) {
-        if let Some(want) = want.downcast_mut::<Option<Arc<dyn Near<V>>>>() {
-            *want = Some(self);
-        }
+    fn holds(&self, values: TypeId) -> bool {
+        TypeId::of::<V>() == values
     }
 
     fn value_type(&self) -> &'static str {
         std::any::type_name::<V>()
     }
 
-    fn pinned_any(&self, work: &mut dyn FnMut(&dyn PinnedAny)) {
-        let guard = self.map.guard();
-        work(&PinnedTable { map: &self.map, guard: &guard });
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static, K: ArgKey> Near<V> for Table<V, K> {
-    fn any(&self) -> &dyn AnyNear {
-        self
-    }
-
-    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found<V>> {
+    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found> {
         let map = self.map.pin();
         let slot = map.get(&K::from_bytes(arguments)?)?;
         if !slot.tags.stand() {
@@ -172,10 +160,15 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Near<V> for Table<V, K> {
         if mark {
             slot.used.store(true, Ordering::Relaxed);
         }
-        Some(Found { value: slot.value.clone(), stamp: slot.stamp, expired: slot.expired.load(Ordering::Acquire) })
+        let value = Arc::new(slot.value.clone());
+        Some(Found { value, stamp: slot.stamp, expired: slot.expired.load(Ordering::Acquire) })
     }
 
-    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned<V>)) {
+    fn with_own(&self, value: Shared, _: &'static str, work: &mut dyn FnMut(&mut dyn Any)) {
+        work(&mut Some(owned::<V>(value)));
+    }
+
+    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned)) {
         let guard = self.map.guard();
         work(&PinnedTable { map: &self.map, guard: &guard });
     }
@@ -187,7 +180,7 @@ struct PinnedTable<'a, V, K, G> {
     guard: &'a G,
 }
 
-impl<V, K: ArgKey, G: Guard> PinnedAny for PinnedTable<'_, V, K, G> {
+impl<V: 'static, K: ArgKey, G: Guard> Pinned for PinnedTable<'_, V, K, G> {
     fn remove(&self, arguments: &[u8]) -> bool {
         K::from_bytes(arguments).is_some_and(|key| self.map.remove(&key, self.guard).is_some())
     }
@@ -198,30 +191,35 @@ impl<V, K: ArgKey, G: Guard> PinnedAny for PinnedTable<'_, V, K, G> {
             slot.attention_from.store(0, Ordering::Release);
         }
     }
-}
 
-impl<V, K: ArgKey, G: Guard> Pinned<V> for PinnedTable<'_, V, K, G> {
-    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, &Stamp, Verdict)) {
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&dyn Any, &Stamp, Verdict)) {
         if let Some(slot) = K::from_bytes(arguments).and_then(|key| self.map.get(&key, self.guard)) {
             seen(&slot.value, &slot.stamp, slot.judge(at));
         }
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: &Made, owed: &dyn Fn()) {
-        let Some(key) = K::from_bytes(arguments) else { return };
-        let Some(ticket) = self.map.get(&key, self.guard).map(|old| old.ticket) else { return };
-        let Some(new) = value.take() else { return };
-        if self.map.insert(key, Slot::new(new, made, ticket), self.guard).is_none() {
+    fn replace(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, owed: &dyn Fn()) -> bool {
+        let Some(key) = K::from_bytes(arguments) else { return false };
+        let Some(ticket) = self.map.get(&key, self.guard).map(|old| old.ticket) else { return false };
+        let Some(new) = taken(own) else { return false };
+        if self.map.insert(key, Slot::<V>::new(new, made, ticket), self.guard).is_none() {
             // Evicted at this very moment: what has no room must not stay.
             let key = K::from_bytes(arguments).expect("the same bytes made a key above");
             if !matches!(self.map.remove_if(&key, |_, slot| slot.ticket == ticket, self.guard), Ok(Some(_))) {
                 owed();
             }
         }
+        true
     }
 
-    fn insert(&self, arguments: &[u8], value: V, made: &Made, ticket: u32) -> Option<Added> {
-        let old = self.map.insert(K::from_bytes(arguments)?, Slot::new(value, made, ticket), self.guard);
+    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: u32) -> Option<Added> {
+        let slot = Slot::<V>::new(taken(own)?, made, ticket);
+        let old = self.map.insert(K::from_bytes(arguments)?, slot, self.guard);
         Some(if old.is_none() { Added::New } else { Added::Replacing })
     }
+}
+
+/// The value, which is stored once.
+fn taken<V: 'static>(own: &mut dyn Any) -> Option<V> {
+    own.downcast_mut::<Option<V>>().and_then(Option::take)
 }

@@ -16,42 +16,43 @@ use crate::clock::{NEVER, Nanos, nanos};
 use crate::error::{Error, Kind};
 use crate::events;
 use crate::flight::looks::Looker;
-use crate::flight::{Shared, reentrance};
+use crate::flight::reentrance;
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::info::FnInfo;
 use crate::near::{Found, Made};
 use crate::record::{self, Envelope, Record, UnixMillis};
 use crate::remote::{Caller, Hold, Remote, Seen};
 use crate::tags::TagNames;
+use crate::values::Shared;
 
 /// What stands behind a call in a region with a backend.
-pub(super) struct Backing<V> {
+pub(super) struct Backing {
     pub(super) remote: Arc<Remote>,
     /// What the backend said; `None` where it failed, and the region makes do without it.
-    pub(super) reading: Option<Reading<V>>,
+    pub(super) reading: Option<Reading>,
     /// The lease, once it was granted.
     pub(super) hold: Option<Arc<Hold>>,
     /// The caller has waited for somebody in this process already; it waits until then at most.
     pub(super) waits_until: Option<Nanos>,
 }
 
-impl<V> Backing<V> {
+impl Backing {
     /// The region makes do without its backend.
     pub(super) fn failing(remote: &Arc<Remote>) -> Self {
         Self { remote: Arc::clone(remote), reading: None, hold: None, waits_until: None }
     }
 
-    pub(super) fn read(remote: &Arc<Remote>, reading: Reading<V>) -> Self {
+    pub(super) fn read(remote: &Arc<Remote>, reading: Reading) -> Self {
         Self { remote: Arc::clone(remote), reading: Some(reading), hold: None, waits_until: None }
     }
 }
 
 /// What the backend said of an entry and of the epochs that it depends on.
-pub(super) struct Reading<V> {
+pub(super) struct Reading {
     /// The key, as the backend knows it.
     pub(super) key: String,
     /// The value, where somebody may be served it.
-    pub(super) found: Option<Found<V>>,
+    pub(super) found: Option<Found>,
     pub(super) verdict: Verdict,
     /// The first bytes of what is stored, whatever it is.
     pub(super) head: Head,
@@ -65,7 +66,7 @@ pub(super) struct Reading<V> {
     pub(super) of_another_type: Option<Error>,
 }
 
-impl<V> Reading<V> {
+impl Reading {
     /// The epochs that an entry carries which is computed from here on.
     pub(super) fn epochs(&self) -> ([u64; 2], &[(String, u64)]) {
         (self.region, &self.tags)
@@ -115,14 +116,14 @@ impl Stored {
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Call<V> {
+impl Call {
     /// The backend that the value goes to; none where it never leaves the process.
     pub(crate) fn remote(&self) -> Option<Arc<Remote>> {
         if self.info.is_some_and(FnInfo::is_unkeyed) {
             return None;
         }
         let remote = self.core.remote()?;
-        (self.policy.storage.is_some() || remote.keeps_live()).then_some(remote)
+        (self.policy.is_stored || remote.keeps_live()).then_some(remote)
     }
 
     /// The key, as the backend knows it.
@@ -139,7 +140,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         remote: &Arc<Remote>,
         caller: Caller<'_>,
         names: &TagNames,
-    ) -> Result<Reading<V>, Error> {
+    ) -> Result<Reading, Error> {
         let key = self.backend_key();
         let looker = self.core.looks.join(&self.key);
         let at = self.circumstances();
@@ -174,7 +175,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         mut seen: Seen,
         names: &TagNames,
         at: Circumstances,
-    ) -> Result<Reading<V>, Error> {
+    ) -> Result<Reading, Error> {
         let stored = self.stored(&mut seen);
         let names = names.to_strings();
         // Tags that the call does not name are those of an entry by hand, or of a function's that was asked for by its text.
@@ -190,7 +191,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// What somebody has stored since this caller looked, if that is fresh by the epochs that it saw then.
     ///
     /// Those who joined its flight saw the same, so none of them knows of an invalidation that the value does not.
-    pub(super) fn meanwhile(&self, remote: &Remote, before: &Reading<V>, content: Content) -> Option<Reading<V>> {
+    pub(super) fn meanwhile(&self, remote: &Remote, before: &Reading, content: Content) -> Option<Reading> {
         let mut seen = Seen {
             content: Some(content),
             region: before.region,
@@ -212,7 +213,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         caller: Caller<'_>,
         keys: Vec<String>,
         at: Circumstances,
-    ) -> Result<Vec<Reading<V>>, Error> {
+    ) -> Result<Vec<Reading>, Error> {
         let mut seen = remote.look_up_many(caller, keys.clone(), Vec::new()).await?;
         let stored: Vec<_> = places.iter().zip(&mut seen).map(|(place, seen)| calls[*place].stored(seen)).collect();
         let mut tags: Vec<String> = stored.iter().flat_map(Stored::tags).cloned().collect();
@@ -253,7 +254,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         seen: &Seen,
         names: Vec<String>,
         at: Circumstances,
-    ) -> Reading<V> {
+    ) -> Reading {
         let at = Circumstances { now: at.now.max(seen.at), ..at };
         let is_named = stored.tags().all(|name| names.contains(name));
         let (found, of_another_type) = match self.found(remote, stored, seen, &at) {
@@ -275,7 +276,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         stored: &Stored,
         seen: &Seen,
         at: &Circumstances,
-    ) -> Result<Option<(Found<V>, Verdict)>, Error> {
+    ) -> Result<Option<(Found, Verdict)>, Error> {
         let Some(envelope) = stored.envelope() else { return Ok(None) };
         let [hard, soft] = envelope.region;
         let stands = |(name, epoch): &(String, u64)| seen.tag(name) == Some(*epoch);
@@ -290,27 +291,34 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
         let value = match stored {
             Stored::Nothing | Stored::Unreadable(_) => return Ok(None),
-            Stored::Live(live) => live.value::<V>().cloned().ok_or_else(|| self.holds_another(live))?,
+            Stored::Live(live) => {
+                let is_of_type = self.policy.values.is(&*live.value);
+                is_of_type.then(|| Arc::clone(&live.value)).ok_or_else(|| self.holds_another(live))?
+            }
             Stored::Record(record) => self.decoded(remote, record)?,
         };
         Ok(Some((Found { value, stamp, expired: envelope.expired }, verdict)))
     }
 
-    fn decoded(&self, remote: &Remote, record: &Record) -> Result<V, Error> {
+    fn decoded(&self, remote: &Remote, record: &Record) -> Result<Shared, Error> {
         let codec = &*remote.settings.codec;
         let wrote = record.envelope().codec;
         if wrote != codec.id() {
             return Err(Error::codec(format_args!("the codec {wrote} wrote it, and {} is to read it", codec.id())));
         }
-        let storage = self.policy.storage.ok_or_else(|| Error::codec("values of this type are never bytes"))?;
+        self.expect_stored()?;
         // What is stored is no reason for a caller to panic.
-        let decoded = reentrance::caught(|| (storage.decode)(record.value(), codec));
+        let decoded = reentrance::caught(|| self.policy.values.decode(record.value(), codec));
         decoded
             .unwrap_or_else(|payload| Err(Error::codec(format_args!("it panicked: {}", reentrance::message(&payload)))))
     }
 
+    fn expect_stored(&self) -> Result<(), Error> {
+        if self.policy.is_stored { Ok(()) } else { Err(Error::codec("values of this type are never bytes")) }
+    }
+
     fn holds_another(&self, live: &Live) -> Error {
-        let (wanted, holds) = (std::any::type_name::<V>(), live.type_name);
+        let (wanted, holds) = (self.policy.values.type_name(), live.type_name);
         Error::new(
             Kind::Type,
             format!("the entry `{}` holds a `{holds}`, not a `{wanted}`: ask for the type that was stored", self.key()),
@@ -327,7 +335,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) fn content(
         &self,
         remote: &Remote,
-        value: &V,
+        value: &Shared,
         made: &Made,
         (region, tags): ([u64; 2], &[(String, u64)]),
     ) -> Result<(Content, Option<Duration>), Error> {
@@ -345,13 +353,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             tags: tags.to_vec(),
         };
         let content = if remote.keeps_live() {
-            Content::Live(Live::new(envelope, value.clone()))
+            Content::Live(Live { envelope, value: Arc::clone(value), type_name: self.policy.values.type_name() })
         } else {
             let codec = &*remote.settings.codec;
-            let storage = self.policy.storage.ok_or_else(|| Error::codec("values of this type are never bytes"))?;
+            self.expect_stored()?;
             envelope.codec = codec.id();
             // What cannot be written is no reason for a caller to lose its value.
-            let encoded = reentrance::caught(|| (storage.encode)(value, codec)).unwrap_or_else(|payload| {
+            let encoded = reentrance::caught(|| self.policy.values.encode(value, codec)).unwrap_or_else(|payload| {
                 Err(Error::codec(format_args!("it panicked: {}", reentrance::message(&payload))))
             });
             Content::Bytes(Record::new(envelope, &encoded?).into_bytes())
@@ -360,7 +368,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Keeps in this process what a look-up has found, unless an invalidation of this process has come since.
-    fn keep_looked(&self, looker: &Looker, value: &V, made: &Made) {
+    fn keep_looked(&self, looker: &Looker, value: &Shared, made: &Made) {
         self.store_near(value, made, &mut |store| looker.commit(store));
     }
 }

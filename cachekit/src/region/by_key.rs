@@ -1,23 +1,26 @@
 //! What is done to entries by their keys, once for threads and tasks.
 
-use super::call::{Call, Policy};
+use std::sync::Arc;
+
+use super::call::Call;
 use super::invalidation::Place;
 use super::{Found, Region, mismatch};
 use crate::companion::{Storable, Value};
 use crate::error::Error;
 use crate::info::FnInfo;
 use crate::key::Key;
-use crate::near::{AnyNear, Near};
+use crate::near::Near;
 use crate::remote::Caller;
+use crate::values::{Shared, owned};
 
 impl Region {
     pub(super) async fn get_by<T: Value + Storable>(&self, caller: Caller<'_>, key: Key) -> Result<Option<T>, Error> {
-        let call = self.entry::<T>(&key, Policy::stored())?;
+        let call = self.entry::<T>(&key)?;
         let value = call.get(caller).await?;
         if value.is_none() {
-            self.check_type::<T>(&call)?;
+            self.check_type(&call)?;
         }
-        Ok(value)
+        Ok(value.map(owned))
     }
 
     pub(super) async fn get_many_by<T: Value + Storable>(
@@ -25,12 +28,12 @@ impl Region {
         caller: Caller<'_>,
         keys: Vec<Key>,
     ) -> Result<Vec<Option<T>>, Error> {
-        let calls: Vec<Call<T>> = keys.iter().map(|key| self.entry(key, Policy::stored())).collect::<Result<_, _>>()?;
+        let calls: Vec<Call> = keys.iter().map(|key| self.entry::<T>(key)).collect::<Result<_, _>>()?;
         let values = Call::get_many(&calls, caller).await?;
         for (call, _) in calls.iter().zip(&values).filter(|(_, value)| value.is_none()) {
             self.check_type(call)?;
         }
-        Ok(values)
+        Ok(values.into_iter().map(|value| value.map(owned)).collect())
     }
 
     pub(super) async fn set_by<T: Value + Storable>(
@@ -39,7 +42,7 @@ impl Region {
         key: Key,
         value: &T,
     ) -> Result<(), Error> {
-        self.writable(&key)?.set(caller, value.clone()).await
+        self.writable::<T>(&key)?.set(caller, Arc::new(value.clone())).await
     }
 
     pub(super) async fn set_many_by<T: Value + Storable>(
@@ -47,8 +50,8 @@ impl Region {
         caller: Caller<'_>,
         entries: Vec<(Key, T)>,
     ) -> Result<(), Error> {
-        let calls: Vec<(Call<T>, T)> =
-            entries.into_iter().map(|(key, value)| Ok((self.writable(&key)?, value))).collect::<Result<_, Error>>()?;
+        let shared = |(key, value): (Key, T)| Ok((self.writable::<T>(&key)?, Arc::new(value) as Shared));
+        let calls: Vec<_> = entries.into_iter().map(shared).collect::<Result<_, Error>>()?;
         Call::set_many(&calls, caller).await
     }
 
@@ -68,7 +71,7 @@ impl Region {
         let all: Vec<Place<'_>> = places
             .iter()
             .map(|(near, key, siblings, remote)| {
-                let near: &dyn AnyNear = near.as_ref().map_or(&*self.0.hand, |near| &**near);
+                let near: &dyn Near = near.as_ref().map_or(&*self.0.hand, |near| &**near);
                 Place { core, near, key, siblings: siblings.clone(), remote: remote.clone() }
             })
             .collect();
@@ -76,14 +79,14 @@ impl Region {
     }
 
     /// An error if the entry is readable, but of another type.
-    fn check_type<T: Value>(&self, call: &Call<T>) -> Result<(), Error> {
+    fn check_type(&self, call: &Call) -> Result<(), Error> {
         if call.info.is_some() {
             return Ok(());
         }
-        let Some(found) = self.0.hand.read(&call.key.arguments, false) else { return Ok(()) };
-        let readable = found.judge(&call.circumstances()).is_fresh();
-        if readable && !found.value.is::<T>() {
-            return Err(mismatch::<T>(&call.key(), found.value.type_name));
+        let Some((found, holds)) = self.0.hand.named(&call.key.arguments) else { return Ok(()) };
+        let (readable, values) = (found.judge(&call.circumstances()).is_fresh(), call.policy.values);
+        if readable && !values.is(&*found.value) {
+            return Err(mismatch(&call.key(), values.type_name(), holds));
         }
         Ok(())
     }

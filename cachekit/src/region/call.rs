@@ -11,8 +11,7 @@ use super::core::Core;
 use super::invalidation::Place;
 use super::stats::Event;
 use crate::clock::{Nanos, nanos};
-use crate::codec::Codec;
-use crate::companion::Storable;
+use crate::companion::{Storable, Value};
 use crate::error::Error;
 use crate::events::Subject;
 use crate::flight::{Commit, FlightKey};
@@ -25,57 +24,24 @@ use crate::options::CallOptions;
 use crate::remote::Caller;
 use crate::tags::{TagNames, Tagged};
 use crate::timing::Timing;
+use crate::values::{ByHand, Shared, Values};
 
 /// What a function says about its values.
-pub(crate) struct Policy<V> {
+#[derive(Clone, Copy)]
+pub(crate) struct Policy {
+    pub(crate) values: &'static dyn Values,
+    /// Whether they may become bytes, or never leave the process.
+    pub(crate) is_stored: bool,
     pub(crate) ttl: Option<fn() -> Duration>,
-    pub(crate) ttl_of: Option<fn(&V) -> Option<Duration>>,
     pub(crate) timing: Timing,
-    pub(crate) should_cache: Option<fn(&V) -> bool>,
-    /// How values become bytes; `None` where they never leave the process.
-    pub(crate) storage: Option<Storage<V>>,
     /// How long an error is remembered.
     pub(crate) error_ttl: Option<fn() -> Duration>,
 }
 
-/// How values become bytes, and bytes values.
-pub(crate) struct Storage<V> {
-    pub(crate) encode: fn(&V, &dyn Codec) -> Result<Vec<u8>, Error>,
-    pub(crate) decode: fn(&[u8], &dyn Codec) -> Result<V, Error>,
-}
-
-impl<V: Storable> Storage<V> {
-    pub(crate) const fn of() -> Self {
-        Self { encode: V::encode, decode: V::decode }
-    }
-}
-
-impl<V> Clone for Storage<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Storage<V> {}
-
-impl<V: Storable> Policy<V> {
-    /// That of a value which a backend may keep.
-    pub(crate) fn stored() -> Self {
-        Self { storage: Some(Storage::of()), ..Self::default() }
-    }
-}
-
-impl<V> Clone for Policy<V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Policy<V> {}
-
-impl<V> Default for Policy<V> {
-    fn default() -> Self {
-        Self { ttl: None, ttl_of: None, timing: Timing::default(), should_cache: None, storage: None, error_ttl: None }
+impl Policy {
+    /// That of values which somebody stores by hand.
+    pub(crate) fn by_hand<V: Value + Storable>() -> Self {
+        Self { values: ByHand::<V>::VALUES, is_stored: true, ttl: None, timing: Timing::default(), error_ttl: None }
     }
 }
 
@@ -83,11 +49,12 @@ impl<V> Default for Policy<V> {
 const LOOKS: usize = 2;
 
 /// One entry of a region, about to be read or written.
-pub(crate) struct Call<V> {
+#[derive(Clone)]
+pub(crate) struct Call {
     pub(crate) core: Arc<Core>,
-    pub(crate) near: Arc<dyn Near<V>>,
+    pub(crate) near: Arc<dyn Near>,
     pub(crate) key: FlightKey,
-    pub(crate) policy: Policy<V>,
+    pub(crate) policy: Policy,
     /// The tags of what is stored; those of a function's own are told by its work.
     pub(crate) tags: TagNames,
     pub(crate) options: CallOptions,
@@ -95,21 +62,7 @@ pub(crate) struct Call<V> {
     pub(crate) info: Option<&'static FnInfo>,
 }
 
-impl<V> Clone for Call<V> {
-    fn clone(&self) -> Self {
-        Self {
-            core: Arc::clone(&self.core),
-            near: Arc::clone(&self.near),
-            key: self.key.clone(),
-            policy: self.policy,
-            tags: self.tags.clone(),
-            options: self.options,
-            info: self.info,
-        }
-    }
-}
-
-impl<V> Call<V> {
+impl Call {
     /// The same entry as the caller means it now, who may be in another session than when the call was made.
     pub(crate) fn now(&self) -> Self {
         Self { key: self.core.flight_key(self.key.table, self.key.arguments.clone()), ..self.clone() }
@@ -124,31 +77,36 @@ impl<V> Call<V> {
     }
 }
 
-impl<V> fmt::Debug for Call<V> {
+impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Call").field(&self.key()).finish()
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Call<V> {
+impl Call {
     /// The value, if it is fresh.
-    pub(crate) async fn get(&self, caller: Caller<'_>) -> Result<Option<V>, Error> {
+    pub(crate) async fn get(&self, caller: Caller<'_>) -> Result<Option<Shared>, Error> {
         match self.remote() {
             None => Ok(self.get_near()),
             Some(remote) => self.get_through(&remote, caller).await,
         }
     }
 
+    /// The entry as it is in this process, unless somebody has stored one of another type by hand.
+    pub(super) fn read_near(&self, mark: bool) -> Option<Found> {
+        self.near.read(&self.key.arguments, mark).filter(|found| self.policy.values.is(&*found.value))
+    }
+
     /// The value, if it is here and fresh.
-    pub(super) fn get_near(&self) -> Option<V> {
-        let found = self.near.read(&self.key.arguments, true);
+    pub(super) fn get_near(&self) -> Option<Shared> {
+        let found = self.read_near(true);
         let fresh = found.filter(|found| found.judge(&self.circumstances()).is_fresh());
         self.core.counters.count(if fresh.is_some() { Event::Hit } else { Event::Miss });
         fresh.map(|found| found.value)
     }
 
     /// The entry as it is; nothing is counted.
-    pub(crate) async fn peek(&self, caller: Caller<'_>) -> Result<Option<(Found<V>, Verdict, Nanos)>, Error> {
+    pub(crate) async fn peek(&self, caller: Caller<'_>) -> Result<Option<(Found, Verdict, Nanos)>, Error> {
         let at = self.circumstances();
         let (found, verdict) = match self.remote() {
             None => self.peek_near(),
@@ -158,21 +116,21 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The entry as it is here.
-    pub(super) fn peek_near(&self) -> (Option<Found<V>>, Verdict) {
-        let found = self.near.read(&self.key.arguments, false);
+    pub(super) fn peek_near(&self) -> (Option<Found>, Verdict) {
+        let found = self.read_near(false);
         let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(&self.circumstances()));
         (found, verdict)
     }
 
     /// Stores a value in place of what is there or is being computed.
-    pub(crate) async fn set(&self, caller: Caller<'_>, value: V) -> Result<(), Error> {
+    pub(crate) async fn set(&self, caller: Caller<'_>, value: Shared) -> Result<(), Error> {
         match self.remote() {
             None => self.set_near(value, caller).await,
             Some(remote) => self.set_through(&remote, caller, &value).await,
         }
     }
 
-    async fn set_near(&self, value: V, caller: Caller<'_>) -> Result<(), Error> {
+    async fn set_near(&self, value: Shared, caller: Caller<'_>) -> Result<(), Error> {
         let tags = self.core.tags.read(&self.tags);
         let made = self.made(&value, self.core.epoch(), 0, tags).filter(|made| !made.stamp.epoch.is_off());
         match made {
@@ -182,27 +140,31 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Ok(())
     }
 
-    fn replace_near(&self, value: V, made: &Made) {
+    fn replace_near(&self, value: Shared, made: &Made) {
         self.core.expect(made);
         self.core.sweep(LOOKS);
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
-        let mut value = Some(value);
         let (mut _failure, mut _failure_then) = (None, None);
-        self.near.pinned(&mut |table| {
-            _failure = flights.overtake(&self.key, || {
-                table.replace(arguments, &mut value, made, &|| self.core.reclaim());
-                self.core.failures.forget(&self.key)
+        self.near.with_own(value, self.policy.values.type_name(), &mut |own| {
+            let mut is_replaced = false;
+            self.near.pinned(&mut |table| {
+                _failure = flights.overtake(&self.key, || {
+                    is_replaced = table.replace(arguments, own, made, &|| self.core.reclaim());
+                    self.core.failures.forget(&self.key)
+                });
             });
-        });
-        let Some(room) = self.room(value.is_some()) else { return };
-        self.near.pinned(&mut |table| {
-            let added = value.take().and_then(|value| {
-                flights.overtake(&self.key, || {
+            let mut room = self.room(!is_replaced);
+            if room.is_none() {
+                return;
+            }
+            self.near.pinned(&mut |table| {
+                let Some(room) = room.take() else { return };
+                let added = flights.overtake(&self.key, || {
                     _failure_then = self.core.failures.forget(&self.key);
-                    table.insert(arguments, value, made, room.ticket())
-                })
+                    table.insert(arguments, own, made, room.ticket())
+                });
+                self.core.settle(room, added);
             });
-            self.core.settle(room, added);
         });
     }
 
@@ -227,7 +189,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         let siblings = self.info.map(FnInfo::siblings).unwrap_or_default();
         let sibling = |(near, table)| (near, self.core.flight_key(table, self.key.arguments.clone()));
         let siblings = siblings.into_iter().filter_map(|function| function.table().ok()).map(sibling).collect();
-        Place { core: &self.core, near: self.near.any(), key: &self.key, siblings, remote }
+        Place { core: &self.core, near: &*self.near, key: &self.key, siblings, remote }
     }
 
     /// Whether somebody in this process computes the entry.
@@ -251,7 +213,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// What is known of a value made now; `None` where its ttl is zero.
-    pub(super) fn made(&self, value: &V, epoch: Epoch, cost: Nanos, tags: Tagged) -> Option<Made> {
+    pub(super) fn made(&self, value: &Shared, epoch: Epoch, cost: Nanos, tags: Tagged) -> Option<Made> {
         if !self.options.stores {
             return None;
         }
@@ -259,7 +221,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
             self.core.expect_by_hand(&self.policy.timing);
         }
         let timing = self.core.timing(self.policy.timing);
-        let own = self.options.ttl.or_else(|| self.policy.ttl_of.and_then(|ttl_of| ttl_of(value)));
+        let own = self.options.ttl.or_else(|| self.policy.values.ttl_of(value));
         let ttl = own.map_or_else(|| self.core.ttl(self.policy.ttl), nanos);
         let ttl = timing.jittered(ttl, fastrand::f64());
         let stamp = Stamp { created: self.core.now(), ttl, cost, epoch };
@@ -269,7 +231,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Keeps a value in this process, if nothing has overtaken it: `fence` runs what it is handed while that is so.
     pub(super) fn store_near(
         &self,
-        value: &V,
+        value: &Shared,
         made: &Made,
         fence: &mut dyn FnMut(&mut dyn FnMut() -> bool) -> Commit,
     ) -> bool {
@@ -282,35 +244,39 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         self.core.expect(made);
         self.core.sweep(LOOKS);
         let arguments = &*self.key.arguments;
-        let mut value = Some(value.clone());
         let (mut failure, mut failure_then) = (None, None);
         let mut commit = Commit::Declined;
-        self.near.pinned(&mut |table| {
-            let mut present = false;
-            table.look(arguments, &self.circumstances(), &mut |_, _, _| present = true);
-            if present {
+        self.near.with_own(Arc::clone(value), self.policy.values.type_name(), &mut |own| {
+            self.near.pinned(&mut |table| {
+                let mut present = false;
+                table.look(arguments, &self.circumstances(), &mut |_, _, _| present = true);
+                if present {
+                    commit = fence(&mut || {
+                        if !stands() {
+                            return false;
+                        }
+                        failure = self.core.failures.forget(&self.key);
+                        table.replace(arguments, own, made, &|| self.core.reclaim())
+                    });
+                }
+            });
+            let mut room = self.room(commit == Commit::Declined);
+            if room.is_none() {
+                return;
+            }
+            self.near.pinned(&mut |table| {
+                let Some(room) = room.take() else { return };
+                let mut added = None;
                 commit = fence(&mut || {
                     if !stands() {
                         return false;
                     }
-                    failure = self.core.failures.forget(&self.key);
-                    table.replace(arguments, &mut value, made, &|| self.core.reclaim());
-                    value.is_none()
+                    failure_then = self.core.failures.forget(&self.key);
+                    added = table.insert(arguments, own, made, room.ticket());
+                    true
                 });
-            }
-        });
-        let Some(room) = self.room(commit == Commit::Declined) else { return commit == Commit::Stored };
-        self.near.pinned(&mut |table| {
-            let mut added = None;
-            commit = fence(&mut || {
-                if !stands() {
-                    return false;
-                }
-                failure_then = self.core.failures.forget(&self.key);
-                added = value.take().and_then(|value| table.insert(arguments, value, made, room.ticket()));
-                true
+                self.core.settle(room, added);
             });
-            self.core.settle(room, added);
         });
         commit == Commit::Stored
     }
@@ -320,6 +286,6 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         if !needed {
             return None;
         }
-        self.core.admit(self.key.table, self.near.any().hash(&self.key.arguments)?)
+        self.core.admit(self.key.table, self.near.hash(&self.key.arguments)?)
     }
 }

@@ -20,7 +20,7 @@ use crate::freshness::{Circumstances, Epoch};
 use crate::info::FnInfo;
 use crate::key::{Arguments, Form, Key, region_text, write_arguments};
 use crate::near::eviction::{Candidate, Eviction, Inspection, Room, Tables};
-use crate::near::{Added, AnyNear, Made};
+use crate::near::{Added, Made, Near};
 use crate::remote::{Owed, Remote, Writers};
 use crate::tags::Tags;
 use crate::timing::Timing;
@@ -59,7 +59,7 @@ pub(crate) struct Core {
 }
 
 /// A table of the region, with its function.
-type Attached = (Weak<dyn AnyNear>, Option<&'static FnInfo>);
+type Attached = (Weak<dyn Near>, Option<&'static FnInfo>);
 
 impl Core {
     pub(crate) fn new(name: &str, settings: Settings) -> Arc<Self> {
@@ -231,7 +231,7 @@ impl Core {
     }
 
     /// Gives the table a number.
-    pub(crate) fn attach(&self, table: Weak<dyn AnyNear>, function: Option<&'static FnInfo>) -> u32 {
+    pub(crate) fn attach(&self, table: Weak<dyn Near>, function: Option<&'static FnInfo>) -> u32 {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.push((table, function));
         u32::try_from(tables.len() - 1).expect("a program has fewer than 2^32 annotated functions")
@@ -311,16 +311,16 @@ impl Core {
         self.counters.stats(self.eviction.live(), self.flights.disowned())
     }
 
-    fn tables(&self) -> Vec<Arc<dyn AnyNear>> {
+    fn tables(&self) -> Vec<Arc<dyn Near>> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         tables.iter().filter_map(|(table, _)| table.upgrade()).collect()
     }
 
-    fn table(&self, number: u32) -> Option<Arc<dyn AnyNear>> {
+    fn table(&self, number: u32) -> Option<Arc<dyn Near>> {
         self.table_with_function(number).map(|(table, _)| table)
     }
 
-    fn table_with_function(&self, number: u32) -> Option<(Arc<dyn AnyNear>, Option<&'static FnInfo>)> {
+    fn table_with_function(&self, number: u32) -> Option<(Arc<dyn Near>, Option<&'static FnInfo>)> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         let (table, function) = tables.get(number as usize)?;
         Some((table.upgrade()?, *function))

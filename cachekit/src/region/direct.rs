@@ -10,10 +10,11 @@ use crate::freshness::Verdict;
 use crate::near::Found;
 use crate::remote::{Caller, OnBackendError, Remote};
 use crate::tags::Tagged;
+use crate::values::Shared;
 
-impl<V: Clone + Send + Sync + 'static> Call<V> {
+impl Call {
     /// The value, if it is fresh.
-    pub(super) async fn get_through(&self, remote: &Arc<Remote>, caller: Caller<'_>) -> Result<Option<V>, Error> {
+    pub(super) async fn get_through(&self, remote: &Arc<Remote>, caller: Caller<'_>) -> Result<Option<Shared>, Error> {
         if let Some(value) = self.fresh_here() {
             return Ok(Some(value));
         }
@@ -25,15 +26,15 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The value that is kept in this process, if it is fresh.
-    pub(crate) fn fresh_here(&self) -> Option<V> {
-        let near = self.near.read(&self.key.arguments, true);
+    pub(crate) fn fresh_here(&self) -> Option<Shared> {
+        let near = self.read_near(true);
         let found = near.filter(|found| found.judge(&self.circumstances()) == Verdict::Fresh)?;
         self.core.counters.count(Event::Hit);
         Some(found.value)
     }
 
     /// The value of a reading, if it is fresh.
-    fn fresh(&self, reading: Reading<V>) -> Result<Option<V>, Error> {
+    fn fresh(&self, reading: Reading) -> Result<Option<Shared>, Error> {
         if let Some(error) = reading.of_another_type {
             return Err(error);
         }
@@ -47,7 +48,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         &self,
         remote: &Arc<Remote>,
         caller: Caller<'_>,
-    ) -> Result<(Option<Found<V>>, Verdict), Error> {
+    ) -> Result<(Option<Found>, Verdict), Error> {
         match self.look(remote, caller, &self.tags).await {
             Ok(reading) => Ok((reading.found, reading.verdict)),
             Err(error) if remote.settings.on_error == OnBackendError::Propagate => Err(error),
@@ -56,7 +57,12 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores a value in place of what is there or is being computed, by any process.
-    pub(super) async fn set_through(&self, remote: &Arc<Remote>, caller: Caller<'_>, value: &V) -> Result<(), Error> {
+    pub(super) async fn set_through(
+        &self,
+        remote: &Arc<Remote>,
+        caller: Caller<'_>,
+        value: &Shared,
+    ) -> Result<(), Error> {
         let made = self.made(value, self.core.epoch(), 0, Tagged::none());
         let Some(made) = made.filter(|made| !made.stamp.epoch.is_off()) else { return self.invalidate(caller).await };
         let place = self.place();
@@ -88,8 +94,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The values of some entries of a region, in order, in as few round trips for many as for one.
-    pub(crate) async fn get_many(calls: &[Self], caller: Caller<'_>) -> Result<Vec<Option<V>>, Error> {
-        let mut values: Vec<Option<V>> = Vec::with_capacity(calls.len());
+    pub(crate) async fn get_many(calls: &[Self], caller: Caller<'_>) -> Result<Vec<Option<Shared>>, Error> {
+        let mut values: Vec<Option<Shared>> = Vec::with_capacity(calls.len());
         let mut missing = Vec::new();
         for call in calls {
             let value = if call.remote().is_none() { call.get_near() } else { call.fresh_here() };
@@ -118,14 +124,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores some values.
-    pub(crate) async fn set_many(calls: &[(Self, V)], caller: Caller<'_>) -> Result<(), Error> {
+    pub(crate) async fn set_many(calls: &[(Self, Shared)], caller: Caller<'_>) -> Result<(), Error> {
         let Some(remote) = calls.first().and_then(|(call, _)| call.core.remote()) else {
             for (call, value) in calls {
                 call.set(caller, value.clone()).await?;
             }
             return Ok(());
         };
-        let is_simple = |call: &Self, value: &V| {
+        let is_simple = |call: &Self, value: &Shared| {
             let made = call.made(value, call.core.epoch(), 0, Tagged::none());
             call.remote().is_some() && made.is_some_and(|made| !made.stamp.epoch.is_off())
         };

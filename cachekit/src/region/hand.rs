@@ -1,35 +1,27 @@
-//! Entries that are set by hand: one table for values of any type, seen as a table of one type.
+//! Entries that are set by hand: one table for values of any type.
 //!
-//! A value of another type than the one asked for counts as missing here; [`Region::get`](super::Region::get) tells.
+//! A value of another type than the one asked for counts as missing; [`Region::get`](super::Region::get) tells.
 
-use std::any::Any;
-use std::sync::Arc;
+use std::any::{Any, TypeId};
 
-use crate::freshness::{Circumstances, Stamp, Verdict};
+use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
 use crate::near::argkey::AnyArgKey;
+use crate::near::eviction::{Candidate, Inspection};
 use crate::near::table::Table;
-use crate::near::{Added, AnyNear, Found, Made, Near, Pinned};
+use crate::near::{Added, Found, Made, Near, Pinned};
+use crate::values::{Shared, typed};
 
 /// A value with the name of its type.
 #[derive(Clone)]
-pub(crate) struct HandValue {
-    value: Arc<dyn Any + Send + Sync>,
-    pub(crate) type_name: &'static str,
+struct HandValue {
+    value: Shared,
+    type_name: &'static str,
 }
 
-impl HandValue {
-    fn new<V: Send + Sync + 'static>(value: V) -> Self {
-        Self { value: Arc::new(value), type_name: std::any::type_name::<V>() }
-    }
-
-    pub(crate) fn is<V: 'static>(&self) -> bool {
-        self.value.is::<V>()
-    }
-}
-
-pub(crate) type HandTable = Table<HandValue, AnyArgKey>;
+/// The entries by hand of a region.
+pub(crate) struct Hand(Table<HandValue, AnyArgKey>);
 
 /// The bytes under which a text is kept.
 pub(crate) fn hand_bytes(text: &str) -> KeyWriter {
@@ -45,47 +37,86 @@ pub(crate) fn hand_key(bytes: &[u8]) -> Key {
     String::from_utf8_lossy(bytes.get(1 + length..).unwrap_or_default()).into()
 }
 
-/// The table as one of values `V`.
-pub(crate) struct HandNear(pub(crate) Arc<HandTable>);
-
-impl<V: Clone + Send + Sync + 'static> Near<V> for HandNear {
-    fn any(&self) -> &dyn AnyNear {
-        &*self.0
+impl Hand {
+    pub(crate) fn new() -> Self {
+        Self(Table::new())
     }
 
-    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found<V>> {
+    /// The entry, and the name of its type.
+    pub(crate) fn named(&self, arguments: &[u8]) -> Option<(Found, &'static str)> {
+        let found = self.0.read(arguments, false)?;
+        let HandValue { value, type_name } = typed::<HandValue>(&found.value).clone();
+        Some((Found { value, ..found }, type_name))
+    }
+}
+
+impl Near for Hand {
+    fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut()) {
+        self.0.purge(keep, gone);
+    }
+
+    fn sweep(&self, candidate: Candidate, at: &Circumstances, gone: &mut dyn FnMut()) {
+        self.0.sweep(candidate, at, gone);
+    }
+
+    fn inspect(&self, candidate: Candidate) -> Inspection {
+        self.0.inspect(candidate)
+    }
+
+    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut()) {
+        self.0.evict(candidate, gone);
+    }
+
+    fn hash(&self, arguments: &[u8]) -> Option<u64> {
+        self.0.hash(arguments)
+    }
+
+    fn holds(&self, _: TypeId) -> bool {
+        true
+    }
+
+    fn value_type(&self) -> &'static str {
+        "value of any type"
+    }
+
+    fn read(&self, arguments: &[u8], mark: bool) -> Option<Found> {
         let found = self.0.read(arguments, mark)?;
-        Some(Found {
-            value: found.value.value.downcast_ref::<V>()?.clone(),
-            stamp: found.stamp,
-            expired: found.expired,
-        })
+        Some(Found { value: typed::<HandValue>(&found.value).value.clone(), ..found })
     }
 
-    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned<V>)) {
+    fn with_own(&self, value: Shared, type_name: &'static str, work: &mut dyn FnMut(&mut dyn Any)) {
+        work(&mut Some(HandValue { value, type_name }));
+    }
+
+    fn pinned(&self, work: &mut dyn FnMut(&dyn Pinned)) {
         self.0.pinned(&mut |table| work(&PinnedHand(table)));
     }
 }
 
-struct PinnedHand<'a>(&'a dyn Pinned<HandValue>);
+struct PinnedHand<'a>(&'a dyn Pinned);
 
-impl<V: Clone + Send + Sync + 'static> Pinned<V> for PinnedHand<'_> {
-    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&V, &Stamp, Verdict)) {
+impl Pinned for PinnedHand<'_> {
+    fn remove(&self, arguments: &[u8]) -> bool {
+        self.0.remove(arguments)
+    }
+
+    fn expire(&self, arguments: &[u8]) {
+        self.0.expire(arguments);
+    }
+
+    fn look(&self, arguments: &[u8], at: &Circumstances, seen: &mut dyn FnMut(&dyn Any, &Stamp, Verdict)) {
         self.0.look(arguments, at, &mut |value, stamp, verdict| {
-            if let Some(value) = value.value.downcast_ref() {
-                seen(value, stamp, verdict);
+            if let Some(value) = value.downcast_ref::<HandValue>() {
+                seen(&*value.value, stamp, verdict);
             }
         });
     }
 
-    fn replace(&self, arguments: &[u8], value: &mut Option<V>, made: &Made, owed: &dyn Fn()) {
-        let mut by_hand = value.take().map(HandValue::new);
-        self.0.replace(arguments, &mut by_hand, made, owed);
-        // Given back where there was nothing to replace; nobody else has seen it.
-        *value = by_hand.and_then(|new| Arc::into_inner(new.value.downcast().ok()?));
+    fn replace(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, owed: &dyn Fn()) -> bool {
+        self.0.replace(arguments, own, made, owed)
     }
 
-    fn insert(&self, arguments: &[u8], value: V, made: &Made, ticket: u32) -> Option<Added> {
-        self.0.insert(arguments, HandValue::new(value), made, ticket)
+    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: u32) -> Option<Added> {
+        self.0.insert(arguments, own, made, ticket)
     }
 }

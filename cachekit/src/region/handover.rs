@@ -1,55 +1,76 @@
 //! Where the path of a call meets whoever runs the function.
 //!
-//! The path is compiled for each type of value and of error; what runs a function is compiled for each function, and so
-//! it is small: it goes along the path, and where that asks for something it does it and goes on.
+//! The path is compiled once, in this crate; what runs a function is compiled for each function, and so it is small: it
+//! goes along the path, and where that asks for something it does it and goes on.
 //! What it deliberately does not do: decide what is asked for.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 
-use super::settle::Came;
-use super::share::Share;
+use futures_util::future::BoxFuture;
+
+use super::call::Call;
+use super::read_through::Request;
+use super::settle::{Came, Failed, Failure};
 use super::step::Renewing;
-use super::work::{Renews, Work};
+use super::work::{Once, Renews};
+use crate::companion::Value;
+use crate::fetched::Served;
 use crate::flight::reentrance::{self, Leading, Payload};
 use crate::flight::{Flight, block_on};
 use crate::remote::Caller;
+use crate::tags::TagNames;
+use crate::values::Shared;
 
 /// What the path asks for, and what came of it.
-pub(super) struct Handover<V, E> {
-    state: Mutex<State<V, E>>,
+pub(super) struct Handover {
+    state: Mutex<State>,
     /// The flight whose computation the function is, once it was asked for; none where it runs beside all flights.
     flight: OnceLock<Arc<Flight>>,
 }
 
-enum State<V, E> {
+enum State {
     Idle,
-    Asked(Asked<V>),
-    Computed(Came<V, E>),
+    Asked(Asked),
+    Named(Result<TagNames, Payload>),
+    Computed(Came),
     Started(Result<bool, Payload>),
 }
 
 /// What the path asks for.
-enum Asked<V> {
+enum Asked {
+    /// The names of the value's tags.
+    Names,
     /// The function, once.
     Compute,
     /// A renewal in the background.
-    Renew(Renewing<V>),
+    Renew(Renewing),
 }
 
 /// The path's side.
-impl<V, E> Handover<V, E> {
+impl Handover {
     pub(super) fn new() -> Self {
         Self { state: Mutex::new(State::Idle), flight: OnceLock::new() }
     }
 
-    /// Has the function run, as the computation of a flight or beside all of them.
-    pub(super) async fn compute(&self, flight: Option<&Arc<Flight>>) -> Came<V, E> {
-        if let Some(flight) = flight {
-            self.flight.get_or_init(|| Arc::clone(flight));
-        }
+    /// What is asked for from here on is the computation of the flight.
+    pub(super) fn belongs_to(&self, flight: &Arc<Flight>) {
+        self.flight.get_or_init(|| Arc::clone(flight));
+    }
+
+    /// The names of the value's tags, which users' code makes of the arguments.
+    pub(super) async fn names(&self) -> Result<TagNames, Payload> {
+        self.ask(Asked::Names, |state| match state {
+            State::Named(names) => Ok(names),
+            state => Err(state),
+        })
+        .await
+    }
+
+    /// Has the function run.
+    pub(super) async fn compute(&self) -> Came {
         self.ask(Asked::Compute, |state| match state {
             State::Computed(came) => Ok(came),
             state => Err(state),
@@ -58,7 +79,7 @@ impl<V, E> Handover<V, E> {
     }
 
     /// Has somebody renew the value in the background; false where nobody does.
-    pub(super) async fn renew(&self, renewing: Renewing<V>) -> Result<bool, Payload> {
+    pub(super) async fn renew(&self, renewing: Renewing) -> Result<bool, Payload> {
         self.ask(Asked::Renew(renewing), |state| match state {
             State::Started(started) => Ok(started),
             state => Err(state),
@@ -67,7 +88,7 @@ impl<V, E> Handover<V, E> {
     }
 
     /// Whoever runs the function polls the path again, so nobody has to be woken.
-    async fn ask<T>(&self, asked: Asked<V>, answer: impl Fn(State<V, E>) -> Result<T, State<V, E>>) -> T {
+    async fn ask<T>(&self, asked: Asked, answer: impl Fn(State) -> Result<T, State>) -> T {
         self.swap(State::Asked(asked));
         poll_fn(|_| match answer(self.swap(State::Idle)) {
             Ok(answer) => Poll::Ready(answer),
@@ -79,14 +100,14 @@ impl<V, E> Handover<V, E> {
         .await
     }
 
-    fn swap(&self, state: State<V, E>) -> State<V, E> {
+    fn swap(&self, state: State) -> State {
         std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), state)
     }
 }
 
 /// The side of whoever runs the function.
-impl<V, E> Handover<V, E> {
-    fn asked(&self) -> Option<Asked<V>> {
+impl Handover {
+    fn asked(&self) -> Option<Asked> {
         match self.swap(State::Idle) {
             State::Asked(asked) => Some(asked),
             state => {
@@ -113,7 +134,7 @@ impl<V, E> Handover<V, E> {
     }
 
     /// What came of the function, once something has.
-    fn polled(&self, poll: impl FnOnce() -> Poll<Result<V, E>>) -> Option<State<V, E>> {
+    fn polled(&self, poll: impl FnOnce() -> Poll<Result<Shared, Failure>>) -> Option<State> {
         match self.run(poll) {
             Ok(Poll::Pending) => None,
             Ok(Poll::Ready(result)) => Some(State::Computed(Ok(result))),
@@ -127,39 +148,34 @@ impl<V, E> Handover<V, E> {
     }
 }
 
+/// Whose path it is.
+pub(super) enum Route {
+    Call(Call, Request),
+    Renewal(Renewing),
+}
+
+impl Route {
+    fn go<'a>(self, caller: Caller<'a>, handover: &'a Handover) -> BoxFuture<'a, Result<Served, Failed>> {
+        match self {
+            Self::Call(call, request) => Box::pin(call.path(caller, request, handover)),
+            Self::Renewal(renewing) => Box::pin(renewing.path(caller, handover)),
+        }
+    }
+}
+
 /// A function as a thread runs it.
-pub(super) trait Job<V, E> {
-    fn compute(&mut self) -> Result<V, E>;
-    fn renew(&self, renewing: Renewing<V>) -> bool;
-}
-
-/// A [`Work`], which is done once.
-pub(super) struct Once<V, E, A, B, D> {
-    pub(super) work: Option<Work<V, E, A, B, D>>,
-    pub(super) share: Option<Share<E>>,
-}
-
-impl<V, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews> Job<V, E> for Once<V, E, A, B, D> {
-    fn compute(&mut self) -> Result<V, E> {
-        self.work.take().expect("the function is asked for once").run()
-    }
-
-    fn renew(&self, renewing: Renewing<V>) -> bool {
-        D::MAY_BE && self.work.as_ref().is_some_and(|work| work.renew(renewing, self.share))
-    }
-}
-
-/// The path of a call, or of a renewal.
-pub(super) trait Path<V, E> {
-    type Output;
-
-    fn go(self, caller: Caller<'_>, handover: &Handover<V, E>) -> impl Future<Output = Self::Output>;
+pub(super) trait Job {
+    fn names(&self) -> TagNames;
+    fn compute(&mut self) -> Result<Shared, Failure>;
+    fn renew(&self, renewing: Renewing) -> bool;
 }
 
 /// Goes along the path in a thread.
-pub(super) fn in_thread<V, E, P: Path<V, E>>(path: P, job: &mut dyn Job<V, E>) -> P::Output {
+///
+/// The path is on the heap, so that functions that call one another nest deeply.
+pub(super) fn in_thread(route: Route, job: &mut dyn Job) -> Result<Served, Failed> {
     let handover = Handover::new();
-    let mut path = boxed(|| path.go(Caller::Thread, &handover));
+    let mut path = route.go(Caller::Thread, &handover);
     loop {
         let next = block_on(poll_fn(|context| match path.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
@@ -167,60 +183,56 @@ pub(super) fn in_thread<V, E, P: Path<V, E>>(path: P, job: &mut dyn Job<V, E>) -
         }));
         handover.swap(match next {
             Ok(output) => return output,
+            Err(Asked::Names) => State::Named(handover.run(|| job.names())),
             Err(Asked::Compute) => State::Computed(handover.run(|| job.compute())),
             Err(Asked::Renew(renewing)) => State::Started(reentrance::caught(|| job.renew(renewing))),
         });
     }
 }
 
-/// In a frame of its own and on the heap, so that functions that call one another nest deeply.
-#[inline(never)]
-fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    Box::pin(make())
-}
-
 /// Goes along the path in a task.
-pub(super) async fn in_task<V, E, A, B, F, D: Renews, P: Path<V, E>>(
-    path: P,
+pub(super) async fn in_task<V: Value, E, A, B, F, D: Renews, R>(
+    route: Route,
     caller: Caller<'_>,
-    share: Option<Share<E>>,
-    work: Work<V, E, A, B, D>,
-) -> P::Output
+    mut once: Once<V, E, A, B, D>,
+    end: fn(Once<V, E, A, B, D>, Result<Served, Failed>) -> R,
+) -> R
 where
     B: FnOnce(A) -> F,
     F: Future<Output = Result<V, E>>,
 {
     let handover = Handover::new();
-    let mut path = pin!(path.go(caller, &handover));
-    let mut work = Some(work);
+    let mut path = route.go(caller, &handover);
     // What a future that is given up drops is part of the computation, and the path, which leads it, ends last.
     let _after = After(&handover.flight);
     let mut future = pin!(None::<F>);
     let _before = Before(&handover.flight);
-    poll_fn(|context| {
+    let ended = poll_fn(|context| {
         loop {
             if let Some(running) = future.as_mut().as_pin_mut() {
-                let Some(came) = handover.polled(|| running.poll(context)) else { return Poll::Pending };
+                let polled = handover.polled(|| running.poll(context).map(|result| once.came(result)));
+                let Some(came) = polled else { return Poll::Pending };
                 let _leading = handover.leading();
                 future.set(None);
                 handover.swap(came);
             }
-            if let Poll::Ready(output) = path.as_mut().poll(context) {
-                return Poll::Ready(output);
+            if let Poll::Ready(ended) = path.as_mut().poll(context) {
+                return Poll::Ready(ended);
             }
             match handover.asked() {
                 None => return Poll::Pending,
-                Some(Asked::Compute) => future.set(handover.begun(|| work.take().map(Work::run))),
+                Some(Asked::Names) => drop(handover.swap(State::Named(handover.run(|| once.names())))),
+                Some(Asked::Compute) => future.set(handover.begun(|| once.begin())),
                 // Only where there may be one is anything asked for, and compiled.
                 Some(Asked::Renew(renewing)) if D::MAY_BE => {
-                    let renew = || work.as_ref().is_some_and(|work| work.renew(renewing, share));
-                    handover.swap(State::Started(reentrance::caught(renew)));
+                    handover.swap(State::Started(reentrance::caught(|| once.renewed(renewing))));
                 }
                 Some(Asked::Renew(_)) => drop(handover.swap(State::Started(Ok(false)))),
             }
         }
     })
-    .await
+    .await;
+    end(once, ended)
 }
 
 /// Says, when it is dropped, that what is dropped next belongs to the computation of the flight.

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::events;
 use crate::flight::FlightKey;
 use crate::freshness::Epoch;
-use crate::near::AnyNear;
+use crate::near::Near;
 use crate::remote::{Caller, Remote};
 
 /// How much an invalidation of a region forgets.
@@ -30,10 +30,10 @@ pub enum Invalidation {
 /// An entry as an invalidation sees it, whatever its type.
 pub(crate) struct Place<'a> {
     pub(crate) core: &'a Core,
-    pub(crate) near: &'a dyn AnyNear,
+    pub(crate) near: &'a dyn Near,
     pub(crate) key: &'a FlightKey,
     /// Where else in this process entries of the same key are: tables of other instantiations of the function.
-    pub(crate) siblings: Vec<(Arc<dyn AnyNear>, FlightKey)>,
+    pub(crate) siblings: Vec<(Arc<dyn Near>, FlightKey)>,
     /// The backend that has the entry too, with the key by which it knows it.
     pub(crate) remote: Option<(Arc<Remote>, String)>,
 }
@@ -74,7 +74,7 @@ impl Place<'_> {
         let Some((remote, key)) = &self.remote else {
             self.each(|near, key| {
                 let mut _failure = None;
-                near.pinned_any(&mut |table| {
+                near.pinned(&mut |table| {
                     _failure = self.core.flights.overtake(key, || {
                         table.expire(&key.arguments);
                         self.core.failures.forget(key)
@@ -94,7 +94,7 @@ impl Place<'_> {
         self.each(|near, key| remove(self.core, near, key));
     }
 
-    fn each(&self, then: impl Fn(&dyn AnyNear, &FlightKey)) {
+    fn each(&self, then: impl Fn(&dyn Near, &FlightKey)) {
         then(self.near, self.key);
         for (near, key) in &self.siblings {
             then(&**near, key);
@@ -108,10 +108,10 @@ impl Place<'_> {
 }
 
 /// Removes an entry from this process; what is being computed or read is not kept.
-pub(crate) fn remove(core: &Core, near: &dyn AnyNear, key: &FlightKey) {
+pub(crate) fn remove(core: &Core, near: &dyn Near, key: &FlightKey) {
     core.looks.detach(key);
     let (mut removed, mut _failure) = (false, None);
-    near.pinned_any(&mut |table| {
+    near.pinned(&mut |table| {
         (removed, _failure) = core.flights.overtake(key, || (table.remove(&key.arguments), core.failures.forget(key)));
     });
     core.release(usize::from(removed));

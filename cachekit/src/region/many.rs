@@ -108,7 +108,7 @@ struct Whole<V, E> {
 
 impl<E, C> Many<E, C> {
     /// The values of some keys, which differ from one another, in order; none of those that the function does not return.
-    pub(crate) async fn run<V, F>(mut self, caller: Caller<'_>, calls: &[Call<V>]) -> Result<Vec<Option<V>>, E>
+    pub(crate) async fn run<V, F>(mut self, caller: Caller<'_>, calls: &[Call]) -> Result<Vec<Option<V>>, E>
     where
         V: Clone + Send + Sync + 'static,
         C: FnMut(Vec<usize>) -> F,
@@ -180,7 +180,7 @@ struct How<'a> {
 async fn one<V: Clone + Send + Sync + 'static>(
     how: How<'_>,
     place: usize,
-    call: &Call<V>,
+    call: &Call,
     queue: &Queue<V>,
     gathered: &Gathered,
 ) -> (usize, Result<Result<V, Missed>, Payload>) {

@@ -32,8 +32,8 @@ impl Subject {
         Self { region, running: Arc::default(), runs: Arc::default() }
     }
 
-    fn calls(&self, keys: &[usize]) -> Vec<Call<usize>> {
-        keys.iter().map(|key| self.region.entry_by_hand(&key.to_string(), Policy::default())).collect()
+    fn calls(&self, keys: &[usize]) -> Vec<Call> {
+        keys.iter().map(|key| self.region.entry_by_hand(&key.to_string(), Policy::by_hand::<usize>())).collect()
     }
 
     /// Ten times each key, and never one of them twice at once.

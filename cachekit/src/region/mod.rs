@@ -28,6 +28,7 @@ mod tasks;
 mod through;
 pub(crate) mod work;
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -40,14 +41,14 @@ pub use crate::remote::{Breaker, OnBackendError};
 
 use self::call::{Call, Policy};
 use self::core::Core;
-use self::hand::{HandNear, HandTable, hand_bytes};
+use self::hand::{Hand, hand_bytes};
 use self::work::Work;
 use crate::companion::{Storable, Value};
 use crate::error::{Error, Kind};
 use crate::flight::{FlightKey, block_on};
 use crate::info::FnInfo;
 use crate::key::{Form, Key, region_text};
-use crate::near::{AnyNear, Near};
+use crate::near::Near;
 use crate::options::CallOptions;
 use crate::remote::Caller;
 use crate::tags::TagNames;
@@ -78,7 +79,7 @@ struct Inner {
     /// The settings that the region was built with.
     declared: RegionBuilder,
     configured: Mutex<bool>,
-    hand: Arc<HandTable>,
+    hand: Arc<Hand>,
     /// The number of the table `hand`.
     hand_number: u32,
 }
@@ -91,8 +92,8 @@ impl Region {
 
     pub(crate) fn new(declared: RegionBuilder) -> Self {
         let core = Core::new(&declared.name, declared.settings.clone());
-        let hand = Arc::new(HandTable::new());
-        let any: Arc<dyn AnyNear> = hand.clone();
+        let hand = Arc::new(Hand::new());
+        let any: Arc<dyn Near> = hand.clone();
         let hand_number = core.attach(Arc::downgrade(&any), None);
         Self(Arc::new(Inner { core, declared, configured: Mutex::new(false), hand, hand_number }))
     }
@@ -302,11 +303,11 @@ impl Region {
         self.find(key).map_or(0, |found| found.iter().map(|found| self.0.core.flights.followers(&found.key)).sum())
     }
 
-    /// The entry by hand of a text, as one of values `T`.
-    pub(crate) fn entry_by_hand<T: Value>(&self, text: &str, policy: Policy<T>) -> Call<T> {
+    /// The entry by hand of a text.
+    pub(crate) fn entry_by_hand(&self, text: &str, policy: Policy) -> Call {
         Call {
             core: Arc::clone(&self.0.core),
-            near: Arc::new(HandNear(Arc::clone(&self.0.hand))),
+            near: self.0.hand.clone(),
             key: self.hand_key(text),
             policy,
             tags: TagNames::default(),
@@ -322,32 +323,30 @@ impl Region {
     /// The entry of a key as one of values `T`.
     ///
     /// Where several instantiations of a function have the key, it is one that holds a `T`, and has the entry if one has.
-    pub(crate) fn entry<T: Value>(&self, key: &Key, policy: Policy<T>) -> Result<Call<T>, Error> {
+    pub(crate) fn entry<T: Value + Storable>(&self, key: &Key) -> Result<Call, Error> {
+        self.entry_of(key, Policy::by_hand::<T>(), TypeId::of::<T>())
+    }
+
+    fn entry_of(&self, key: &Key, policy: Policy, of_type: TypeId) -> Result<Call, Error> {
         let (mut chosen, mut holds) = (None, "");
         for place in self.find(key)? {
-            let mut near: Option<Arc<dyn Near<T>>> = None;
-            match place.near {
-                None => near = Some(Arc::new(HandNear(Arc::clone(&self.0.hand)))),
-                Some(any) => {
-                    holds = any.value_type();
-                    any.provide(&mut near);
-                }
+            let near = place.near.unwrap_or_else(|| self.0.hand.clone());
+            if !near.holds(of_type) {
+                holds = near.value_type();
+                continue;
             }
-            let has_entry = |near: &Arc<dyn Near<T>>| near.read(&place.key.arguments, false).is_some();
-            if let Some(near) = near
-                && (chosen.is_none() || has_entry(&near))
-            {
+            if chosen.is_none() || near.read(&place.key.arguments, false).is_some() {
                 chosen = Some((near, place.key, place.info));
             }
         }
-        let (near, flight_key, info) = chosen.ok_or_else(|| mismatch::<T>(key, holds))?;
+        let (near, flight_key, info) = chosen.ok_or_else(|| mismatch(key, policy.values.type_name(), holds))?;
         Ok(Call {
             core: Arc::clone(&self.0.core),
             near,
             key: flight_key,
             policy: Policy {
                 ttl: policy.ttl.or(info.and_then(FnInfo::own_ttl)),
-                storage: policy.storage.filter(|_| !info.is_some_and(FnInfo::is_in_memory)),
+                is_stored: policy.is_stored && !info.is_some_and(FnInfo::is_in_memory),
                 timing: info.map_or(policy.timing, FnInfo::timing),
                 ..policy
             },
@@ -358,8 +357,8 @@ impl Region {
     }
 
     /// The entry of a key, to store in it.
-    fn writable<T: Value + Storable>(&self, key: &Key) -> Result<Call<T>, Error> {
-        let call = self.entry(key, Policy::stored())?;
+    fn writable<T: Value + Storable>(&self, key: &Key) -> Result<Call, Error> {
+        let call = self.entry::<T>(key)?;
         if call.info.is_some_and(FnInfo::is_tagged) && key.origin().is_none() {
             return Err(Error::new(
                 Kind::Untagged,
@@ -404,13 +403,12 @@ impl Region {
 /// Where an entry may be.
 struct Found {
     /// The table of a function; `None` for an entry made by hand.
-    near: Option<Arc<dyn AnyNear>>,
+    near: Option<Arc<dyn Near>>,
     key: FlightKey,
     info: Option<&'static FnInfo>,
 }
 
-fn mismatch<T>(key: &Key, holds: &str) -> Error {
-    let wanted = std::any::type_name::<T>();
+fn mismatch(key: &Key, wanted: &str, holds: &str) -> Error {
     Error::new(
         Kind::Type,
         format!("the entry `{key}` holds a `{holds}`, not a `{wanted}`: ask for the type that was stored"),

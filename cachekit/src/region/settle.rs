@@ -8,17 +8,18 @@ use super::call::Call;
 use super::failures::Remembered;
 use super::handover::Handover;
 use super::read_through::Computation;
-use super::share::Share;
 use super::stats::Event;
 use super::step::fresh_or;
 use super::through::Kept;
 use crate::clock::{Nanos, nanos};
+use crate::error::Error;
 use crate::events;
 use crate::fetched::{Served, Source};
-use crate::flight::{Lead, Outcome, Shared, reentrance};
+use crate::flight::{Lead, Outcome, reentrance};
 use crate::near::Made;
 use crate::remote::Caller;
 use crate::tags::{TagNames, Tagged};
+use crate::values::Shared;
 
 /// Why a value is computed, which decides what becomes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,43 +35,68 @@ pub(crate) enum Why {
 }
 
 /// A computation that has ended, beside its result.
-struct Ending<E> {
+struct Ending {
     why: Why,
-    share: Option<Share<E>>,
     begun: Nanos,
     /// The tags of the value, as they were when it began.
     tags: Tagged,
 }
 
 /// What stands behind a computation in a region with a backend, and what became of the value there.
-struct Behind<'a, V> {
-    backing: Option<&'a Backing<V>>,
+struct Behind<'a> {
+    backing: Option<&'a Backing>,
     kept: Option<Kept>,
 }
 
 /// What a function came to: a value or an error, or a panic.
-pub(super) type Came<V, E> = Result<Result<V, E>, reentrance::Payload>;
+pub(super) type Came = Result<Result<Shared, Failure>, reentrance::Payload>;
+
+/// An error, which stays with the caller who computed.
+pub(super) struct Failure {
+    /// The same for everyone who waits; none where it cannot be shared.
+    pub(super) shared: Option<Shared>,
+    /// It says that there is no value rather than that something has failed.
+    pub(super) is_absence: bool,
+}
+
+/// Why a caller is served no value.
+pub(super) enum Failed {
+    /// The function has failed for this caller, who has the error.
+    Own,
+    /// It has failed for another one.
+    Shared(Shared),
+    /// The backend has, and the caller wants to know.
+    Refused(Error),
+}
 
 /// As [`Came`], with what is known of a value that is to be stored.
-type Judged<V, E> = Result<(Result<V, E>, Option<Made>), reentrance::Payload>;
+type Judged = Result<(Result<Shared, Failure>, Option<Made>), reentrance::Payload>;
 
 /// How a computation ended: with a value, an error, or a panic.
-pub(super) type Settled<V, E> = Result<Result<Served<V>, E>, reentrance::Payload>;
+pub(super) type Settled = Result<Result<Served, Failed>, reentrance::Payload>;
 
-impl<V: Clone + Send + Sync + 'static> Call<V> {
+impl Call {
     /// Computes, and serves what came of it.
-    pub(super) async fn compute<E>(
+    pub(super) async fn compute(
         &self,
         caller: Caller<'_>,
-        Computation { lead, why, backing }: Computation<V>,
-        share: Option<Share<E>>,
-        names: &TagNames,
-        handover: &Handover<V, E>,
-    ) -> Settled<V, E> {
-        let begun = self.core.now();
-        let tags = lead.tag(|| self.core.tags.read(names));
-        let ending = Ending { why, share, begun, tags };
-        let came = handover.compute(Some(lead.flight())).await;
+        Computation { lead, why, backing }: Computation,
+        names: Option<TagNames>,
+        handover: &Handover,
+    ) -> Settled {
+        let mut ending = Ending { why, begun: self.core.now(), tags: Tagged::none() };
+        handover.belongs_to(lead.flight());
+        let named = match names {
+            Some(names) => Ok(names),
+            None => self.names(handover).await,
+        };
+        let came = match named {
+            Ok(names) => {
+                ending.tags = lead.tag(|| self.core.tags.read(&names));
+                handover.compute().await
+            }
+            Err(payload) => Err(payload),
+        };
         match backing {
             None => self.settle(lead, ending, came),
             // Boxed, so that what has no backend is small.
@@ -85,7 +111,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Stores what was computed, or finds what covers a failure, and tells those who wait.
-    fn settle<E>(&self, lead: Lead, ending: Ending<E>, came: Came<V, E>) -> Settled<V, E> {
+    fn settle(&self, lead: Lead, ending: Ending, came: Came) -> Settled {
         // From here on clones and drops of users' values may run, and may ask for this very key.
         let flight = Arc::clone(lead.flight());
         let _leading = reentrance::Leading::storing(&flight);
@@ -95,14 +121,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// As [`settle`](Self::settle), in a region with a backend.
-    async fn settle_through<E>(
+    async fn settle_through(
         &self,
         caller: Caller<'_>,
         mut lead: Lead,
-        ending: Ending<E>,
-        came: Came<V, E>,
-        backing: Backing<V>,
-    ) -> Settled<V, E> {
+        ending: Ending,
+        came: Came,
+        backing: Backing,
+    ) -> Settled {
         let cost = self.core.now().saturating_sub(ending.begun);
         let judged = {
             let _leading = reentrance::Leading::storing(lead.flight());
@@ -131,13 +157,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     /// Whether a value is to be stored, and what is known of it then.
     ///
     /// `should_cache` and `ttl` are the function's as much as its body is.
-    fn worth<E>(&self, lead: &Lead, cost: Nanos, tags: &Tagged, came: Came<V, E>) -> Judged<V, E> {
+    fn worth(&self, lead: &Lead, cost: Nanos, tags: &Tagged, came: Came) -> Judged {
         came.and_then(|result| {
             reentrance::run(lead.flight(), || {
-                let made = match (&result, self.policy.should_cache) {
-                    (Err(_), _) => None,
-                    (Ok(value), Some(should_cache)) if !should_cache(value) => None,
-                    (Ok(value), _) => self.made(value, lead.epoch(), cost, tags.clone()),
+                let made = match &result {
+                    Ok(value) if self.policy.values.should_cache(value) => {
+                        self.made(value, lead.epoch(), cost, tags.clone())
+                    }
+                    _ => None,
                 };
                 (result, made)
             })
@@ -145,14 +172,14 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Tells those who wait, and this caller.
-    fn conclude<E>(
+    fn conclude(
         &self,
         mut lead: Lead,
-        ending: Ending<E>,
+        ending: Ending,
         cost: Nanos,
-        judged: Judged<V, E>,
-        Behind { backing, kept }: Behind<'_, V>,
-    ) -> Settled<V, E> {
+        judged: Judged,
+        Behind { backing, kept }: Behind<'_>,
+    ) -> Settled {
         let why = ending.why;
         // A clone that panics is told to those who wait as if the function had: each of them would clone too.
         let settled = judged.and_then(|(result, made)| {
@@ -178,10 +205,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         lead: &mut Lead,
         why: Why,
         cost: Nanos,
-        value: V,
+        value: Shared,
         made: Option<&Made>,
-        Behind { backing, kept }: Behind<'_, V>,
-    ) -> Served<V> {
+        Behind { backing, kept }: Behind<'_>,
+    ) -> Served {
         let stored = match (kept, made) {
             (None, Some(made)) => self.store_near(&value, made, &mut |store| lead.commit(store)),
             (kept, _) => kept == Some(Kept::Stored),
@@ -201,49 +228,48 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         }
         lead.finish(|| match kept {
             Some(Kept::Overtaken | Kept::Unproven) => Outcome::Unproven,
-            _ => Outcome::Value { value: Arc::new(value.clone()), source: Source::Coalesced, stamp, covered: None },
+            _ => Outcome::Value { value: Arc::clone(&value), source: Source::Coalesced, stamp, covered: None },
         });
         self.core.counters.count(Event::Creation);
         events::created(self.subject(&|| self.key()), Duration::from_nanos(cost));
         Served { value, source: Source::Computed, stamp }
     }
 
-    fn failed<E>(
+    fn failed(
         &self,
         lead: &mut Lead,
-        ending: Ending<E>,
+        ending: Ending,
         cost: Nanos,
-        error: E,
-        backing: Option<&Backing<V>>,
-    ) -> Result<Served<V>, E> {
-        let Ending { why, share, tags, .. } = ending;
-        let is_absence = share.is_some_and(|share| share.is_absence(&error));
+        Failure { shared, is_absence }: Failure,
+        backing: Option<&Backing>,
+    ) -> Result<Served, Failed> {
+        let Ending { why, tags, .. } = ending;
         let cover = if is_absence { None } else { self.cover(lead, why, backing) };
         let is_read = backing.is_some_and(|backing| backing.reading.is_some());
         let is_covered = cover.is_some();
-        let result = match (cover, share.and_then(|share| share.erase(&error))) {
+        let result = match (cover, shared) {
             (Some(old), covered) => {
                 lead.finish(|| {
                     if is_read {
                         // Somebody may have invalidated it since: each looks again, and finds it where nobody has.
                         return Outcome::Unproven;
                     }
-                    Outcome::Value { value: Arc::new(old.value.clone()), source: old.source, stamp: old.stamp, covered }
+                    Outcome::Value { value: Arc::clone(&old.value), source: old.source, stamp: old.stamp, covered }
                 });
                 // Who asked for a new value, or for a fresh one, is told that there is none.
                 let is_taken = old.source == Source::Fresh || self.options.takes_stale;
-                if why != Why::Refresh && is_taken { Ok(old) } else { Err(error) }
+                if why != Why::Refresh && is_taken { Ok(old) } else { Err(Failed::Own) }
             }
             (None, Some(shared)) => {
                 if !is_absence {
                     self.remember(lead, &shared, tags);
                 }
                 lead.finish(|| Outcome::Error(shared));
-                Err(error)
+                Err(Failed::Own)
             }
             (None, None) => {
                 lead.fail_alone();
-                Err(error)
+                Err(Failed::Own)
             }
         };
         if !is_absence {
@@ -254,11 +280,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The old value in place of an error, where the settings allow it; the next attempt then waits.
-    fn cover(&self, lead: &Lead, why: Why, backing: Option<&Backing<V>>) -> Option<Served<V>> {
+    fn cover(&self, lead: &Lead, why: Why, backing: Option<&Backing>) -> Option<Served> {
         let at = self.circumstances();
         let found = match backing.and_then(|backing| backing.reading.as_ref()) {
             Some(reading) => reading.found.clone()?,
-            None => self.near.read(&self.key.arguments, true)?,
+            None => self.read_near(true)?,
         };
         let verdict = found.judge(&at);
         let is_fresh = verdict.is_fresh();

@@ -11,6 +11,7 @@ pub struct Share<E> {
     erase: fn(E) -> Option<Shared>,
     restore: fn(&Shared, Copier<E>) -> Option<E>,
     is_absence: fn(&E) -> bool,
+    is_own: fn(&Shared) -> bool,
 }
 
 type Copier<E> = fn(&E) -> E;
@@ -23,6 +24,11 @@ impl<E> Share<E> {
 
     pub(crate) fn restore(&self, error: &Shared) -> Option<E> {
         (self.restore)(error, self.copy)
+    }
+
+    /// Whether an error of somebody else's can be had as one of these.
+    pub(crate) fn is_own(self) -> fn(&Shared) -> bool {
+        self.is_own
     }
 
     /// Whether it says that there is no value rather than that something has failed.
@@ -51,6 +57,7 @@ impl Share<Missed> {
                 Some(if shared.is::<Nothing>() { Missed::Absent } else { Missed::Failed(Arc::clone(shared)) })
             },
             is_absence: |missed| matches!(missed, Missed::Absent),
+            is_own: |_| true,
         }
     }
 }
@@ -67,6 +74,7 @@ impl<E: Clone + Send + Sync + 'static> Share<E> {
             erase: |error| Some(Arc::new(error)),
             restore: |error, copy| error.downcast_ref().map(copy),
             is_absence: |_| false,
+            is_own: |error| error.is::<E>(),
         }
     }
 }
@@ -83,6 +91,7 @@ impl<E: Send + 'static> Share<E> {
                 Some(copy(&error.lock().unwrap_or_else(PoisonError::into_inner)))
             },
             is_absence: |_| false,
+            is_own: |error| error.is::<Mutex<E>>(),
         })
     }
 }

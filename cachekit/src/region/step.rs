@@ -19,17 +19,16 @@ use crate::freshness::{Circumstances, Stamp, Verdict};
 use crate::near::Found;
 use crate::options::CallOptions;
 use crate::remote::Remote;
-use crate::tags::TagNames;
 
 /// What a caller does next.
-pub(super) enum Step<V> {
-    Serve(Served<V>),
+pub(super) enum Step {
+    Serve(Served),
     /// The function has failed a short while ago.
     Fail(Shared),
-    Compute(Lead, Why, Option<Backing<V>>),
+    Compute(Lead, Why, Option<Backing>),
     /// Serve, and have somebody else compute.
-    Renew(Renewable<V>),
-    Wait(Follower, Patience, Option<Backing<V>>),
+    Renew(Renewable),
+    Wait(Follower, Patience, Option<Backing>),
     /// The region is switched off.
     Bypass,
     /// The backend failed, and the caller wants to know.
@@ -37,23 +36,23 @@ pub(super) enum Step<V> {
 }
 
 /// A value that somebody is to renew while it is served.
-pub(super) struct Renewable<V> {
+pub(super) struct Renewable {
     lead: Lead,
-    found: Found<V>,
+    found: Found,
     is_fresh: bool,
-    backing: Option<Backing<V>>,
+    backing: Option<Backing>,
 }
 
 /// A renewal on its way to the background.
-pub(super) struct Renewing<V> {
-    pub(super) call: Call<V>,
+pub(super) struct Renewing {
+    pub(super) call: Call,
     pub(super) lead: Lead,
-    pub(super) backing: Option<Backing<V>>,
+    pub(super) backing: Option<Backing>,
 }
 
-impl<V: Clone + Send + Sync + 'static> Call<V> {
+impl Call {
     /// What the caller does next where there is nothing beside this process.
-    pub(super) fn step(&self, in_background: bool) -> Step<V> {
+    pub(super) fn step(&self, in_background: bool) -> Step {
         loop {
             // The epoch is read before anything else: what is found or computed counts only while it stands.
             let at = self.circumstances();
@@ -72,8 +71,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         at: &Circumstances,
         failing: Option<&Arc<Remote>>,
         in_background: bool,
-    ) -> Option<Step<V>> {
-        let found = self.near.read(&self.key.arguments, true);
+    ) -> Option<Step> {
+        let found = self.read_near(true);
         let verdict = found.as_ref().map_or(Verdict::Missing, |found| found.judge(at));
         self.decide(at, found, verdict, failing.map(Backing::failing), in_background)
     }
@@ -82,11 +81,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) fn decide(
         &self,
         at: &Circumstances,
-        found: Option<Found<V>>,
+        found: Option<Found>,
         verdict: Verdict,
-        backing: Option<Backing<V>>,
+        backing: Option<Backing>,
         in_background: bool,
-    ) -> Option<Step<V>> {
+    ) -> Option<Step> {
         let core = &self.core;
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let is_fresh = verdict.is_fresh();
@@ -151,7 +150,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         Wants { old_value: stamp.covers_failure(verdict, at, in_background), error: !is_served }
     }
 
-    pub(super) fn served(&self, found: Found<V>, source: Source) -> Served<V> {
+    pub(super) fn served(&self, found: Found, source: Source) -> Served {
         if matches!(source, Source::Fresh | Source::Backend) {
             self.core.counters.count(Event::Hit);
         } else {
@@ -162,17 +161,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// The renewal, and the value that is served meanwhile with its source.
-    pub(super) fn renewing(
-        &self,
-        renewable: Renewable<V>,
-        names: &TagNames,
-    ) -> (Renewing<V>, (Found<V>, Source), bool) {
+    pub(super) fn renewing(&self, renewable: Renewable) -> (Renewing, (Found, Source), bool) {
         let Renewable { mut lead, found, is_fresh, backing } = renewable;
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let fresh = if is_read { Source::Backend } else { Source::Fresh };
         lead.queue();
         // What this one call asks for is no reason to store less, or something else, for everyone.
-        let call = Self { options: CallOptions::default(), tags: names.clone(), ..self.clone() };
+        let call = Self { options: CallOptions::default(), ..self.clone() };
         (Renewing { call, lead, backing }, (found, if is_fresh { fresh } else { Source::Stale }), is_fresh)
     }
 
@@ -180,9 +175,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     pub(super) fn renews(
         &self,
         started: Result<bool, reentrance::Payload>,
-        (found, source): (Found<V>, Source),
+        (found, source): (Found, Source),
         is_fresh: bool,
-    ) -> Option<Served<V>> {
+    ) -> Option<Served> {
         let is_started = started.as_ref().is_ok_and(|is_started| *is_started);
         self.core.counters.count(if is_started { Event::Renewal } else { Event::RenewalSkipped });
         events::renewing(self.subject(&|| self.key()), is_started);
@@ -203,7 +198,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         verdict: Verdict,
         waits: bool,
         in_background: bool,
-        backing: Option<&Backing<V>>,
+        backing: Option<&Backing>,
     ) -> Turn {
         // Such an old value is served beside a computation, and not for want of one.
         let takes_queued = waits || verdict == Verdict::Stale;
@@ -229,9 +224,11 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                         let found = reading.found.as_ref().map(|found| (&found.stamp, reading.verdict));
                         takes = self.would_take(found, at, in_background);
                     }
-                    None => table.look(&self.key.arguments, at, &mut |_, stamp, verdict| {
-                        is_fresh = verdict == Verdict::Fresh;
-                        takes = self.would_take(Some((stamp, verdict)), at, in_background);
+                    None => table.look(&self.key.arguments, at, &mut |value, stamp, verdict| {
+                        if self.policy.values.is(value) {
+                            is_fresh = verdict == Verdict::Fresh;
+                            takes = self.would_take(Some((stamp, verdict)), at, in_background);
+                        }
                     }),
                 }
                 let stands = is_fresh || self.core.failures.has_stand_in(&self.key, at.now, at.epoch, takes);
@@ -258,7 +255,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Takes the lead whatever else runs; `None` where nothing is to be stored, or the region is switched off.
-    pub(super) fn begin(&self, reading: Option<&Reading<V>>) -> Option<Lead> {
+    pub(super) fn begin(&self, reading: Option<&Reading>) -> Option<Lead> {
         if !self.options.stores {
             return None;
         }
@@ -267,7 +264,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         match self.core.flights.begin(&self.key, until, reading.map_or(0, Reading::ground), || self.core.epoch()) {
             Turn::Lead(lead) if lead.epoch().is_off() => {
                 // The entry would come back when the region is switched on.
-                super::invalidation::remove(&self.core, self.near.any(), &self.key);
+                super::invalidation::remove(&self.core, &*self.near, &self.key);
                 None
             }
             Turn::Lead(lead) => Some(lead),

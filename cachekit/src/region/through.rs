@@ -21,14 +21,15 @@ use crate::freshness::Verdict;
 use crate::near::{Found, Made};
 use crate::remote::{Asking, Caller, Hold, OnBackendError, Remote, Turn, unless_passed};
 use crate::tags::TagNames;
+use crate::values::Shared;
 
 /// What became of a leader's request for the lease.
 #[expect(clippy::large_enum_variant, reason = "it is looked at once, by whoever asked")]
-pub(super) enum Claimed<V> {
+pub(super) enum Claimed {
     /// It computes.
-    Compute(Lead, Backing<V>),
+    Compute(Lead, Backing),
     /// Somebody else has computed it, or does while this value is served.
-    Serve(Served<V>),
+    Serve(Served),
     /// It has waited long enough for somebody else, and computes without storing; or, in the background, does nothing.
     Alone,
     /// Much has happened since it looked.
@@ -48,7 +49,7 @@ pub(super) enum Kept {
     Unproven,
 }
 
-impl<V: Clone + Send + Sync + 'static> Call<V> {
+impl Call {
     /// What the caller does next in a region with a backend; whether the caller can be told an error of that.
     pub(super) async fn step_through(
         &self,
@@ -57,13 +58,13 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         names: &TagNames,
         in_background: bool,
         tells: bool,
-    ) -> Step<V> {
+    ) -> Step {
         loop {
             let at = self.circumstances();
             if at.epoch.is_off() {
                 return Step::Bypass;
             }
-            let near = self.near.read(&self.key.arguments, true);
+            let near = self.read_near(true);
             if let Some(found) = near.filter(|found| found.judge(&at) == Verdict::Fresh) {
                 return Step::Serve(self.served(found, Source::Fresh));
             }
@@ -92,9 +93,9 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         caller: Caller<'_>,
         mut lead: Lead,
         why: Why,
-        mut backing: Backing<V>,
+        mut backing: Backing,
         names: &TagNames,
-    ) -> Claimed<V> {
+    ) -> Claimed {
         // Once, where it is known how the look-up ends.
         let has_waited = backing.waits_until.is_some();
         let count = |event| {
@@ -156,7 +157,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
                     if let Some(found) = reading.found.clone().filter(|_| reading.verdict.is_fresh()) {
                         count(Event::Coalesced);
                         lead.finish(|| Outcome::Value {
-                            value: Arc::new(found.value.clone()),
+                            value: Arc::clone(&found.value),
                             source: Source::Coalesced,
                             stamp: Some(found.stamp),
                             covered: None,
@@ -203,10 +204,10 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     async fn look_again(
         &self,
         caller: Caller<'_>,
-        backing: &Backing<V>,
+        backing: &Backing,
         content: Content,
         names: &TagNames,
-    ) -> Option<Reading<V>> {
+    ) -> Option<Reading> {
         let remote = &backing.remote;
         let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
         if let Some(reading) = self.meanwhile(remote, before, content) {
@@ -222,7 +223,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// An old value that may be served while somebody in another process renews it.
-    fn servable(&self, backing: &Backing<V>) -> Option<Found<V>> {
+    fn servable(&self, backing: &Backing) -> Option<Found> {
         let reading = backing.reading.as_ref()?;
         let serves = matches!(reading.verdict, Verdict::Ahead | Verdict::Revalidate | Verdict::Stale);
         let takes = reading.verdict.is_fresh() || self.options.takes_stale;
@@ -240,7 +241,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         remote: &Arc<Remote>,
         caller: Caller<'_>,
         names: &TagNames,
-    ) -> Option<(Lead, Option<Backing<V>>)> {
+    ) -> Option<(Lead, Option<Backing>)> {
         loop {
             let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
             let lead = self.begin(reading.as_ref())?;
@@ -261,8 +262,8 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         caller: Caller<'_>,
         lead: &mut Lead,
         why: Why,
-        backing: &Backing<V>,
-        value: &V,
+        backing: &Backing,
+        value: &Shared,
         made: Option<&Made>,
     ) -> Result<Kept, reentrance::Payload> {
         let remote = &backing.remote;
@@ -318,7 +319,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// What is in the backend is kept here too, for as long as the region says.
-    fn keep_stored(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) {
+    fn keep_stored(&self, remote: &Remote, lead: &mut Lead, value: &Shared, made: &Made) {
         let near = remote.near().map(|span| made.stamp.created.saturating_add(nanos(span)));
         if let Some(until) = near {
             // What somebody has found before this was stored is older.
@@ -335,7 +336,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Keeps a value here for a while, since the backend fails.
-    fn stand_in(&self, remote: &Arc<Remote>, lead: &mut Lead, why: Why, value: &V, made: &Made) -> Kept {
+    fn stand_in(&self, remote: &Arc<Remote>, lead: &mut Lead, why: Why, value: &Shared, made: &Made) -> Kept {
         let kept = self.stand_in_unless_overtaken(remote, lead, value, made);
         // A new value that somebody asked for is not to be followed by the old one, of here or of the backend.
         if why == Why::Refresh {
@@ -347,7 +348,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
         kept
     }
 
-    fn stand_in_unless_overtaken(&self, remote: &Remote, lead: &mut Lead, value: &V, made: &Made) -> Kept {
+    fn stand_in_unless_overtaken(&self, remote: &Remote, lead: &mut Lead, value: &Shared, made: &Made) -> Kept {
         let span = nanos(remote.near_in_need());
         if span == 0 {
             return Kept::Passed;
@@ -360,7 +361,7 @@ impl<V: Clone + Send + Sync + 'static> Call<V> {
     }
 
     /// Whether a value that is not stored may be told to those who wait: while the lease stands, nothing has invalidated it.
-    async fn pass(&self, caller: Caller<'_>, lead: &mut Lead, backing: &Backing<V>) -> Kept {
+    async fn pass(&self, caller: Caller<'_>, lead: &mut Lead, backing: &Backing) -> Kept {
         if !lead.is_waited_for() {
             return Kept::Passed;
         }
