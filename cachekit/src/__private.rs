@@ -9,7 +9,7 @@ pub mod many;
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
+use std::future::{Future, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -308,7 +308,7 @@ impl<F: State> At<F> {
         self,
         share: Option<Share<E>>,
         work: Work<F::Value, E, A, B, D>,
-    ) -> Either<Ready<Result<F::Value, E>>, impl Future<Output = Result<F::Value, E>>> {
+    ) -> impl Future<Output = Result<F::Value, E>> {
         let function = self.state.function();
         match function.hit(&self.key) {
             Some(value) => Either::Left(ready(Ok(value))),
@@ -404,6 +404,7 @@ impl<F: State> At<F> {
         invalidate(self.state.function().call(&self.key))
     }
 
+    #[must_use]
     pub fn invalidate_async(self) -> BoxFuture<'static, Result<(), Error>> {
         invalidate_async(self.state.function().call(&self.key))
     }
@@ -412,6 +413,7 @@ impl<F: State> At<F> {
         expire(self.state.function().call(&self.key))
     }
 
+    #[must_use]
     pub fn expire_async(self) -> BoxFuture<'static, Result<(), Error>> {
         expire_async(self.state.function().call(&self.key))
     }

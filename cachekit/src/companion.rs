@@ -89,7 +89,10 @@ pub trait CachedFn {
     type ArgKey: ArgKey;
 
     /// Name, place and settings of the function.
-    fn info() -> &'static FnInfo;
+    #[must_use]
+    fn info() -> &'static FnInfo {
+        Self::function().info()
+    }
 
     #[doc(hidden)]
     fn function() -> &'static Function<Self::Value, Self::ArgKey>;

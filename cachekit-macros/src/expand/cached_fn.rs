@@ -16,7 +16,6 @@ use crate::model::Model;
 /// impl CachedFn for load_user {
 ///     type Value = User;
 ///     type ArgKey = …;
-///     fn info() -> &'static FnInfo { Self::function().info() }
 ///     fn function() -> &'static Function<User, …> {
 ///         static FUNCTION: Function<User, …> = Function::stored(FnInfo::new(…).ttl(|| …));
 ///         &FUNCTION
@@ -38,10 +37,6 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
         impl #krate::CachedFn for #companion {
             #value
             type ArgKey = #argument_key;
-
-            fn info() -> &'static #krate::FnInfo {
-                Self::function().info()
-            }
 
             #[doc(hidden)]
             fn function() -> &'static #krate::__private::Function<Self::Value, Self::ArgKey> {

@@ -68,6 +68,16 @@ pub(super) fn state(model: &Model, info: TokenStream) -> TokenStream {
     quote!(#state #should_cache #ttl_of)
 }
 
+/// Whether the type may be one by another name: what has a name that everyone knows is not asked, for less to compile.
+fn is_alias(ty: &Type) -> bool {
+    const KNOWN: [&str; 22] = [
+        "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
+        "f64", "String", "Option", "Vec", "Arc", "Box", "HashMap",
+    ];
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| KNOWN.iter().all(|known| last.ident != known))
+}
+
 /// The type that is kept, by the name of the companion type where there is one: what does not exist is reported once.
 pub(super) fn named_value(model: &Model) -> TokenStream {
     let Model { krate, companion, .. } = model;
@@ -88,7 +98,7 @@ pub(super) fn is_owner(model: &Model) -> Option<TokenStream> {
 /// Input: `-> Loaded`, where the attribute does not say what that is.
 /// Output: `const _: () = assert!(!OfResult::<Loaded>::IS_RESULT, "…");`, which the compiler reports at the attribute.
 pub(super) fn no_hidden_result(model: &Model) -> Option<TokenStream> {
-    if model.output.is_result || model.args.result.is_some() || !matches!(model.output.ty, Type::Path(_)) {
+    if model.output.is_result || model.args.result.is_some() || !is_alias(&model.output.ty) {
         return None;
     }
     let krate = &model.krate;

@@ -9,7 +9,7 @@ use quote::quote;
 use crate::model::{Home, Model};
 
 /// The paragraph that every companion has that asks the cache and may fail.
-const ERRORS: &str = "\
+pub(super) const ERRORS: &str = "\
 # Errors
 
 Where the region does not exist, or its backend fails.";
@@ -58,8 +58,7 @@ pub(super) fn of(model: &Model, companion: &str) -> TokenStream {
         }
         other => unreachable!("no companion is called {other}"),
     };
-    let lines = text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
-    quote!(#(#[doc = #lines])*)
+    quote!(#[doc = #text])
 }
 
 /// Output: "[`load_user()`]".

@@ -257,13 +257,7 @@ fn elided(many: &Many, ty: &Type) -> Type {
 }
 
 fn docs(many: &Many, text: &str) -> TokenStream {
-    let text = format!(" {}", text.replace("{}", &super::docs::link(&many.model)));
-    let errors = " Where the region does not exist, or its backend fails.";
-    quote! {
-        #[doc = #text]
-        #[doc = ""]
-        #[doc = " # Errors"]
-        #[doc = ""]
-        #[doc = #errors]
-    }
+    let text = text.replace("{}", &super::docs::link(&many.model));
+    let text = format!("{text}\n\n{}", super::docs::ERRORS);
+    quote!(#[doc = #text])
 }

@@ -46,7 +46,7 @@ enum Asked {
     /// The function, once.
     Compute,
     /// A renewal in the background.
-    Renew(Renewing),
+    Renew(Option<Box<Renewing>>),
 }
 
 /// The path's side.
@@ -80,7 +80,7 @@ impl Handover {
 
     /// Has somebody renew the value in the background; false where nobody does.
     pub(super) async fn renew(&self, renewing: Renewing) -> Result<bool, Payload> {
-        self.ask(Asked::Renew(renewing), |state| match state {
+        self.ask(Asked::Renew(Some(Box::new(renewing))), |state| match state {
             State::Started(started) => Ok(started),
             state => Err(state),
         })
@@ -117,29 +117,22 @@ impl Handover {
         }
     }
 
-    /// Runs what is part of the function; a panic is what came of it.
-    fn run<R>(&self, part: impl FnOnce() -> R) -> Result<R, Payload> {
-        match self.flight.get() {
-            Some(flight) => reentrance::run(flight, part),
-            None => reentrance::caught(part),
+    /// Does what is asked for, by `part`, which leaves the answer where there is one already; whether there is.
+    fn answer(&self, asked: &mut Asked, part: &mut dyn FnMut(&mut Asked) -> Option<State>) -> bool {
+        let mut answer = None;
+        let run = || answer = part(asked);
+        let ran = match self.flight.get() {
+            Some(flight) => reentrance::run(flight, run),
+            None => reentrance::caught(run),
+        };
+        if let Err(payload) = ran {
+            answer = Some(match asked {
+                Asked::Names => State::Named(Err(payload)),
+                Asked::Compute => State::Computed(Err(payload)),
+                Asked::Renew(_) => State::Started(Err(payload)),
+            });
         }
-    }
-
-    /// The future of the function, unless making it has panicked.
-    fn begun<F>(&self, begin: impl FnOnce() -> Option<F>) -> Option<F> {
-        self.run(begin).unwrap_or_else(|payload| {
-            self.swap(State::Computed(Err(payload)));
-            None
-        })
-    }
-
-    /// What came of the function, once something has.
-    fn polled(&self, poll: impl FnOnce() -> Poll<Result<Shared, Failure>>) -> Option<State> {
-        match self.run(poll) {
-            Ok(Poll::Pending) => None,
-            Ok(Poll::Ready(result)) => Some(State::Computed(Ok(result))),
-            Err(payload) => Some(State::Computed(Err(payload))),
-        }
+        answer.map(|answer| drop(self.swap(answer))).is_some()
     }
 
     /// While what the function leaves behind is dropped, which may ask for the same key.
@@ -149,9 +142,10 @@ impl Handover {
 }
 
 /// Whose path it is.
+#[expect(clippy::large_enum_variant, reason = "it is looked at once, by whoever goes")]
 pub(super) enum Route {
     Call(Call, Request),
-    Renewal(Renewing),
+    Renewal(Box<Renewing>),
 }
 
 impl Route {
@@ -167,7 +161,7 @@ impl Route {
 pub(super) trait Job {
     fn names(&self) -> TagNames;
     fn compute(&mut self) -> Result<Shared, Failure>;
-    fn renew(&self, renewing: Renewing) -> bool;
+    fn renew(&self, renewing: Box<Renewing>) -> bool;
 }
 
 /// Goes along the path in a thread.
@@ -181,21 +175,31 @@ pub(super) fn in_thread(route: Route, job: &mut dyn Job) -> Result<Served, Faile
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => handover.asked().map_or(Poll::Pending, |asked| Poll::Ready(Err(asked))),
         }));
-        handover.swap(match next {
+        let mut asked = match next {
             Ok(output) => return output,
-            Err(Asked::Names) => State::Named(handover.run(|| job.names())),
-            Err(Asked::Compute) => State::Computed(handover.run(|| job.compute())),
-            Err(Asked::Renew(renewing)) => State::Started(reentrance::caught(|| job.renew(renewing))),
+            Err(asked) => asked,
+        };
+        handover.answer(&mut asked, &mut |asked| {
+            Some(match asked {
+                Asked::Names => State::Named(Ok(job.names())),
+                Asked::Compute => State::Computed(Ok(job.compute())),
+                Asked::Renew(renewing) => {
+                    State::Started(Ok(renewing.take().is_some_and(|renewing| job.renew(renewing))))
+                }
+            })
         });
     }
 }
+
+/// What becomes of the work when the path has ended.
+pub(super) type End<W, R> = fn(W, Result<Served, Failed>) -> R;
 
 /// Goes along the path in a task.
 pub(super) async fn in_task<V: Value, E, A, B, F, D: Renews, R>(
     route: Route,
     caller: Caller<'_>,
     mut once: Once<V, E, A, B, D>,
-    end: fn(Once<V, E, A, B, D>, Result<Served, Failed>) -> R,
+    end: End<Once<V, E, A, B, D>, R>,
 ) -> R
 where
     B: FnOnce(A) -> F,
@@ -209,26 +213,36 @@ where
     let _before = Before(&handover.flight);
     let ended = poll_fn(|context| {
         loop {
-            if let Some(running) = future.as_mut().as_pin_mut() {
-                let polled = handover.polled(|| running.poll(context).map(|result| once.came(result)));
-                let Some(came) = polled else { return Poll::Pending };
-                let _leading = handover.leading();
-                future.set(None);
-                handover.swap(came);
-            }
-            if let Poll::Ready(ended) = path.as_mut().poll(context) {
-                return Poll::Ready(ended);
-            }
-            match handover.asked() {
-                None => return Poll::Pending,
-                Some(Asked::Names) => drop(handover.swap(State::Named(handover.run(|| once.names())))),
-                Some(Asked::Compute) => future.set(handover.begun(|| once.begin())),
-                // Only where there may be one is anything asked for, and compiled.
-                Some(Asked::Renew(renewing)) if D::MAY_BE => {
-                    handover.swap(State::Started(reentrance::caught(|| once.renewed(renewing))));
+            let mut asked = Asked::Compute;
+            if future.is_none() {
+                if let Poll::Ready(ended) = path.as_mut().poll(context) {
+                    return Poll::Ready(ended);
                 }
-                Some(Asked::Renew(_)) => drop(handover.swap(State::Started(Ok(false)))),
+                match handover.asked() {
+                    Some(next) => asked = next,
+                    None => return Poll::Pending,
+                }
             }
+            let is_answered = handover.answer(&mut asked, &mut |asked| match asked {
+                Asked::Names => Some(State::Named(Ok(once.names()))),
+                Asked::Compute => {
+                    if future.is_none() {
+                        future.set(once.begin());
+                    }
+                    match future.as_mut().as_pin_mut()?.poll(context) {
+                        Poll::Ready(result) => Some(State::Computed(Ok(once.came(result)))),
+                        Poll::Pending => None,
+                    }
+                }
+                // Only where there may be one is anything asked for, and compiled.
+                Asked::Renew(renewing) if D::MAY_BE => Some(State::Started(Ok(once.renewed(renewing.take()?)))),
+                Asked::Renew(_) => Some(State::Started(Ok(false))),
+            });
+            if !is_answered {
+                return Poll::Pending;
+            }
+            let _leading = handover.leading();
+            future.set(None);
         }
     })
     .await;

@@ -103,13 +103,13 @@ impl Call {
                 Next::Renew(renewable) => {
                     let (mut renewing, found, is_fresh) = self.renewing(renewable);
                     // A copy of the arguments that panics is a renewal that fails: this caller has a value.
-                    let named = match &names {
+                    let tags = match &names {
                         Some(names) => Ok(names.clone()),
                         None => self.names(handover).await,
                     };
-                    let started = match named {
-                        Ok(names) => {
-                            renewing.call.tags = names;
+                    let started = match tags {
+                        Ok(tags) => {
+                            renewing.call.tags = tags;
                             handover.renew(renewing).await
                         }
                         Err(payload) => Err(payload),

@@ -86,13 +86,13 @@ impl Call {
     ) -> Settled {
         let mut ending = Ending { why, begun: self.core.now(), tags: Tagged::none() };
         handover.belongs_to(lead.flight());
-        let named = match names {
+        let tags = match names {
             Some(names) => Ok(names),
             None => self.names(handover).await,
         };
-        let came = match named {
-            Ok(names) => {
-                ending.tags = lead.tag(|| self.core.tags.read(&names));
+        let came = match tags {
+            Ok(tags) => {
+                ending.tags = lead.tag(|| self.core.tags.read(&tags));
                 handover.compute().await
             }
             Err(payload) => Err(payload),

@@ -67,7 +67,7 @@ pub(super) struct Renewal<E, A, D> {
     is_async: bool,
 }
 
-type Start<E, D> = fn(Renewing, Option<Share<E>>, D) -> bool;
+type Start<E, D> = fn(Box<Renewing>, Option<Share<E>>, D) -> bool;
 
 impl<V, E, A, B> Work<V, E, A, B, ()> {
     /// The body, and the arguments to run it on.
@@ -176,7 +176,7 @@ impl<V: Value, E, A, B, D: Renews> Once<V, E, A, B, D> {
     }
 
     /// Renews the value in the background; false where there is no room for that.
-    pub(super) fn renewed(&self, renewing: Renewing) -> bool {
+    pub(super) fn renewed(&self, renewing: Box<Renewing>) -> bool {
         let Some((work, renewal)) = self.work.as_ref().and_then(|work| Some((work, work.renewal.as_ref()?))) else {
             return false;
         };
@@ -194,7 +194,7 @@ impl<V: Value, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews> Job for Once<V, E,
         self.came(result)
     }
 
-    fn renew(&self, renewing: Renewing) -> bool {
+    fn renew(&self, renewing: Box<Renewing>) -> bool {
         D::MAY_BE && self.renewed(renewing)
     }
 }
@@ -267,7 +267,7 @@ impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, ()> {
     }
 }
 
-fn start<V: Value, E: Send + 'static>(renewing: Renewing, share: Option<Share<E>>, compute: Owned<V, E>) -> bool {
+fn start<V: Value, E: Send + 'static>(renewing: Box<Renewing>, share: Option<Share<E>>, compute: Owned<V, E>) -> bool {
     let runner = renewing.call.core.runner();
     runner.run(Box::new(move || {
         let work: Work<V, E, _, _, ()> = Work::new((), |()| compute());
@@ -277,7 +277,7 @@ fn start<V: Value, E: Send + 'static>(renewing: Renewing, share: Option<Share<E>
 }
 
 fn start_async<V: Value, E: Send + 'static>(
-    renewing: Renewing,
+    renewing: Box<Renewing>,
     share: Option<Share<E>>,
     task: OwnedTask<V, E>,
 ) -> bool {
@@ -288,8 +288,8 @@ fn start_async<V: Value, E: Send + 'static>(
 
 impl Renewing {
     /// The path of a renewal, when its turn has come.
-    pub(super) async fn path(self, caller: Caller<'_>, handover: &Handover) -> Result<Served, Failed> {
-        let Self { call, mut lead, backing } = self;
+    pub(super) async fn path(self: Box<Self>, caller: Caller<'_>, handover: &Handover) -> Result<Served, Failed> {
+        let Self { call, mut lead, backing } = *self;
         if !call.begins(&mut lead) {
             return Err(Failed::Own);
         }
