@@ -31,6 +31,31 @@ pub(crate) enum Companion {
     None,
 }
 
+/// Which attribute it is: each has options of its own, and speaks of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    OneKey,
+    ManyKeys,
+}
+
+impl Attribute {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OneKey => "cache_on_arguments",
+            Self::ManyKeys => "cache_multi_on_arguments",
+        }
+    }
+
+    /// The options that it has.
+    fn options(self) -> impl Iterator<Item = &'static str> {
+        let of_many: &[&str] = match self {
+            Self::OneKey => &[],
+            Self::ManyKeys => OF_MANY_KEYS,
+        };
+        OF_BOTH.iter().chain(of_many).copied()
+    }
+}
+
 /// The options of one attribute.
 #[derive(Default)]
 pub(crate) struct Args {
@@ -66,7 +91,7 @@ pub(crate) struct Args {
     pub(crate) region_is_mentioned: bool,
 }
 
-const KNOWN: &[&str] = &[
+const OF_BOTH: &[&str] = &[
     "region",
     "ttl",
     "ttl_of",
@@ -88,21 +113,21 @@ const KNOWN: &[&str] = &[
     "tags",
     "result",
     "in_memory",
-    "entries_of",
-    "coalesce",
     "owner",
     "companion",
     "crate",
 ];
+
+const OF_MANY_KEYS: &[&str] = &["entries_of", "coalesce"];
 
 /// Settings that a function cannot have.
 const OF_THE_REGION: &[&str] =
     &["retry_after", "capacity", "clock", "runner", "max_disowned", "key_prefix", "key_mangler"];
 
 impl Args {
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
-        let parsed = (|input: ParseStream<'_>| args.options(input, errors)).parse2(tokens);
+        let parsed = (|input: ParseStream<'_>| args.options(attribute, input, errors)).parse2(tokens);
         if let Err(error) = parsed {
             errors.push(error);
         }
@@ -139,9 +164,9 @@ impl Args {
         spans.chain(ahead).chain(others.into_iter().flatten().map(|(_, expression)| expression)).collect()
     }
 
-    fn options(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
+    fn options(&mut self, attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
         while !input.is_empty() {
-            let read = self.option(input, errors).and_then(|()| end_of_option(input));
+            let read = self.option(attribute, input, errors).and_then(|()| end_of_option(input));
             if let Err(error) = read {
                 errors.push(error);
                 skip_to_comma(input)?;
@@ -153,7 +178,7 @@ impl Args {
         Ok(())
     }
 
-    fn option(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
+    fn option(&mut self, attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
             self.region_is_mentioned = true;
             return Err(input.error("expected an option such as `region = \"users\"`"));
@@ -199,9 +224,9 @@ impl Args {
             "companion" => set(&mut self.companion, &keyword, companion(&keyword, input)?, errors),
             "crate" => set(&mut self.krate, &keyword, path(&keyword, input)?, errors),
             other => {
-                self.region_is_mentioned |= nearest(other) == Some("region");
+                self.region_is_mentioned |= nearest(attribute, other) == Some("region");
                 skip_to_comma(input)?;
-                errors.at(&keyword, unknown(other));
+                errors.at(&keyword, unknown(attribute, other));
             }
         }
         Ok(())
@@ -217,20 +242,20 @@ fn set<T>(slot: &mut Given<T>, keyword: &Ident, value: T, errors: &mut Errors) {
     }
 }
 
-fn unknown(option: &str) -> String {
+fn unknown(attribute: Attribute, option: &str) -> String {
     if OF_THE_REGION.contains(&option) {
         return format!("`{option}` is a setting of the region: write it where `regions!` declares that");
     }
-    let known = KNOWN.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    match nearest(option) {
+    let known = attribute.options().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    match nearest(attribute, option) {
         Some(near) => format!("unknown option `{option}`: write `{near}`, or another one of {known}"),
         None => format!("unknown option `{option}`: expected one of {known}"),
     }
 }
 
 /// The known option that differs from this one by a slip or two.
-fn nearest(option: &str) -> Option<&'static str> {
-    let near = KNOWN.iter().map(|known| (strsim::damerau_levenshtein(option, known), *known)).min()?;
+fn nearest(attribute: Attribute, option: &str) -> Option<&'static str> {
+    let near = attribute.options().map(|known| (strsim::damerau_levenshtein(option, known), known)).min()?;
     (near.0 <= 1 + near.1.len() / 4).then_some(near.1)
 }
 
@@ -383,6 +408,7 @@ mod tests {
 
     #[test]
     fn slips_find_the_option_that_was_meant() {
+        let nearest = |option| nearest(Attribute::OneKey, option);
         assert_eq!(nearest("regoin"), Some("region"));
         assert_eq!(nearest("should_cach"), Some("should_cache"));
         assert_eq!(nearest("namespce"), Some("namespace"));
@@ -390,10 +416,16 @@ mod tests {
     }
 
     #[test]
+    fn each_attribute_knows_its_own_options() {
+        assert_eq!(nearest(Attribute::OneKey, "entreis_of"), None);
+        assert_eq!(nearest(Attribute::ManyKeys, "entreis_of"), Some("entries_of"));
+    }
+
+    #[test]
     fn every_mistake_is_found_and_reading_goes_on() {
         let mut errors = Errors::default();
         let tokens = "region = 5, skip = a, ttl = \"soon\", |, nothing, version = 3".parse().unwrap();
-        let args = Args::parse(tokens, &mut errors);
+        let args = Args::parse(Attribute::OneKey, tokens, &mut errors);
         assert_eq!(errors.into_compile_errors().to_string().matches("compile_error").count(), 5);
         assert!(args.version.is_some());
     }

@@ -4,26 +4,29 @@
 //! is half typed expanding in an editor. What it deliberately does not do: decide whether such a function can be cached.
 
 use proc_macro2::{Delimiter, Group, TokenTree};
-use syn::parse::{Parse, ParseStream};
-use syn::{Abi, Attribute, Signature, Token, Visibility};
+use syn::parse::ParseStream;
+use syn::{Abi, Signature, Token, Visibility};
+
+use crate::args::Attribute;
 
 /// A function as written.
 pub(crate) struct Item {
-    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) attrs: Vec<syn::Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     /// The braces and what stands between them.
     pub(crate) body: Group,
 }
 
-impl Parse for Item {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
+impl Item {
+    pub(crate) fn parse(attribute: Attribute, input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(syn::Attribute::parse_outer)?;
         let vis = input.parse()?;
         if !is_function(&input.fork()) {
-            return Err(input.error(
-                "`#[cache_on_arguments]` goes on a function: move it to the `fn` whose results are to be kept",
-            ));
+            let name = attribute.name();
+            return Err(input.error(format_args!(
+                "`#[{name}]` goes on a function: move it to the `fn` whose results are to be kept"
+            )));
         }
         let sig = input.parse()?;
         if input.peek(Token![;]) {

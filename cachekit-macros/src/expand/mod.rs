@@ -28,8 +28,9 @@ mod tags;
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::parse::{ParseStream, Parser};
 
-use crate::args::Args;
+use crate::args::{Args, Attribute};
 use crate::errors::Errors;
 use crate::fallback;
 use crate::item::Item;
@@ -40,13 +41,8 @@ use crate::validate;
 /// The whole attribute.
 pub(crate) fn cache_on_arguments(args: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
-    let item: Item = match syn::parse2(tokens.clone()) {
-        Ok(item) => item,
-        Err(error) => {
-            errors.push(error);
-            return fallback::unchanged(tokens, errors);
-        }
+    let Some((args, item)) = parse(Attribute::OneKey, args, tokens, &mut errors) else {
+        return fallback::unchanged(tokens, errors);
     };
 
     let faults_of_options = errors.len();
@@ -70,13 +66,8 @@ pub(crate) fn cache_on_arguments(args: TokenStream, tokens: &TokenStream) -> Tok
 /// The whole attribute of a function of many keys.
 pub(crate) fn cache_multi_on_arguments(args: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
-    let item: Item = match syn::parse2(tokens.clone()) {
-        Ok(item) => item,
-        Err(error) => {
-            errors.push(error);
-            return fallback::unchanged(tokens, errors);
-        }
+    let Some((args, item)) = parse(Attribute::ManyKeys, args, tokens, &mut errors) else {
+        return fallback::unchanged(tokens, errors);
     };
 
     let faults_of_options = errors.len();
@@ -93,6 +84,18 @@ pub(crate) fn cache_multi_on_arguments(args: TokenStream, tokens: &TokenStream) 
     let expansion = many::many(&model);
     let errors = errors.into_compile_errors();
     quote!(#expansion #errors)
+}
+
+/// The options and the function, where it is one.
+fn parse(attribute: Attribute, args: TokenStream, tokens: &TokenStream, errors: &mut Errors) -> Option<(Args, Item)> {
+    let args = Args::parse(attribute, args, errors);
+    match (|input: ParseStream<'_>| Item::parse(attribute, input)).parse2(tokens.clone()) {
+        Ok(item) => Some((args, item)),
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    }
 }
 
 /// Input: `#[cache_on_arguments(region = "users")] fn load_user(id: u64) -> User { … }`
