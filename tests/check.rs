@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use cachekit::{Region, cache_on_arguments, regions};
+use cachekit::{Region, cache_multi_on_arguments, cache_on_arguments, regions};
 
 regions! {
     static BACKED = Region::builder("backed").backend(cachekit_backends::memory::Memory::new());
@@ -97,6 +97,68 @@ impl Find for Repo {
     }
 }
 
+struct Other;
+
+impl Find for Other {
+    #[cache_on_arguments(region = "fine", companion = none)]
+    fn find(&self, id: u64) -> u64 {
+        id
+    }
+
+    fn find_owned(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+struct Third;
+
+impl Find for Third {
+    #[cache_on_arguments(region = "fine", companion = none)]
+    fn find(&self, id: u64) -> u64 {
+        id
+    }
+
+    fn find_owned(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = "fine", ttl = "1m", stale_if_error = "1h")]
+fn never_failing(id: u64) -> u64 {
+    id
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = "fine", ttl = "1m", stale_if_error = "1h", wait_timeout = "1s")]
+fn impatient(id: u64) -> u64 {
+    id
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_on_arguments(region = "fine", ttl = "1m", stale_if_error = "1h")]
+fn failing(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_multi_on_arguments(region = AGING, entries_of = at_home)]
+fn elsewhere(ids: &[u64]) -> Vec<u64> {
+    ids.to_vec()
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_multi_on_arguments(region = "nowhere at all", entries_of = at_home)]
+fn nowhere(ids: &[u64]) -> Vec<u64> {
+    ids.to_vec()
+}
+
+#[expect(dead_code, reason = "it is enough that it is there")]
+#[cache_multi_on_arguments(region = "aging", entries_of = never_stored)]
+fn with_it(ids: &[u64]) -> Vec<u64> {
+    ids.to_vec()
+}
+
 fn one_body() -> u64 {
     #[cache_on_arguments(region = "fine")]
     fn twin(id: u64) -> u64 {
@@ -117,11 +179,12 @@ fn another_body() -> u64 {
 fn check_lists_everything_that_is_wrong_in_one_error() {
     let _: (Vec<u8>, Vec<u16>) = (generic(1), generic(1));
     assert_eq!(Repo.find(1) + Repo.find_owned(1), 2);
+    assert_eq!(Other.find(1) + Other.find_owned(1) + Third.find(1) + Third.find_owned(1), 4);
     let error = cachekit::check().unwrap_err();
     assert!(error.is_check());
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().skip(1).collect();
-    assert_eq!(lines.len(), 16, "{text}");
+    assert_eq!(lines.len(), 20, "{text}");
     let line = |parts: &[&str]| {
         let found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
         assert_eq!(found, 1, "{parts:?} in:\n{text}");
@@ -134,7 +197,11 @@ fn check_lists_everything_that_is_wrong_in_one_error() {
     line(&["two regions", "`fine`", "`FINE` at ", "`FINE_TOO` at "]);
     line(&["capacity", "`fine`", "`FINE_TOO` at "]);
     line(&["`senseless`", "`SENSELESS` at ", "check.rs:", ".capacity(1)"]);
-    line(&["check::twin|", "namespace"]);
+    line(&["check::twin|", "`namespace = \"…\"`"]);
+    line(&["check::find|", "write `owner = Type` on each"]);
+    line(&["check.rs:", "check::never_failing`", "`stale_if_error` has no effect", "`wait_timeout`"]);
+    line(&["check.rs:", "check::elsewhere`", "`check::at_home`", "region `fine`", "`aging`"]);
+    line(&["check.rs:", "check::nowhere`", "`nowhere at all`"]);
     line(&["in region `contradicting`", "`jitter`", "`ttl`", "`CONTRADICTING` at "]);
     line(&["in region `contradicting`", "`stale_while_revalidate` has no effect without a `ttl`"]);
     line(&["in region `contradicting`", "`stale_if_error` (30s)", "`stale_while_revalidate` (60s)"]);

@@ -47,6 +47,24 @@ pub(crate) fn in_place_of(tokens: &TokenStream, place: impl ToTokens) -> TokenSt
     placed.collect()
 }
 
+/// The first tokens, each with the names that it knows, at the beginning of the second.
+pub(crate) fn located(tokens: impl ToTokens, place: impl ToTokens) -> TokenStream {
+    let (first, _) = ends(place);
+    tokens.into_token_stream().into_iter().map(|token| located_token(token, first)).collect()
+}
+
+fn located_token(mut token: TokenTree, place: Span) -> TokenTree {
+    if let TokenTree::Group(group) = &token {
+        let inner = group.stream().into_iter().map(|token| located_token(token, place)).collect();
+        token = TokenTree::Group(Group::new(group.delimiter(), inner));
+    }
+    let is_crate = matches!(&token, TokenTree::Ident(ident) if ident == "$crate");
+    if !is_crate {
+        token.set_span(token.span().located_at(place));
+    }
+    token
+}
+
 /// Where tokens begin and where they end.
 pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     let spans: Vec<Span> = tokens.into_token_stream().into_iter().map(|token| token.span()).collect();

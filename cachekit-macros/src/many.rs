@@ -65,7 +65,12 @@ impl Many {
         // Of what is written, before it is replaced.
         validate::value(&model, errors);
         let value = match (&model.args.entries_of, shape(&values)) {
-            (Some((_, path)), _) => Type::Verbatim(quote!(<#path as #krate::CachedFn>::Value)),
+            (Some(_), _) => {
+                let companion = &model.companion;
+                Type::Verbatim(
+                    quote!(<<#companion as #krate::__private::many::Shares>::Function as #krate::CachedFn>::Value),
+                )
+            }
             (None, Some((_, value))) => value.clone(),
             (None, None) => projected(&model, &values, &id, "Value"),
         };
@@ -105,6 +110,16 @@ impl Many {
     /// The function whose entries these are.
     pub(crate) fn entries_of(&self) -> Option<&Expr> {
         self.model.args.entries_of.as_ref().map(|(_, path)| path)
+    }
+
+    /// Whether the type that the function returns says what its values are.
+    pub(crate) fn is_written_out(&self) -> bool {
+        shape(&self.values).is_some()
+    }
+
+    /// Whether the values are seen to be in the order of the keys, which are then those of the slice.
+    pub(crate) fn is_in_order(&self) -> bool {
+        matches!(shape(&self.values), Some((None, _)))
     }
 
     /// The type of the keys of a map of values.

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::fetched::Fetched;
 use crate::flight::block_on;
 pub use crate::generic::Generic;
-pub use crate::info::{FnInfo, RegionRef, Unkeyed};
+pub use crate::info::{FnInfo, RegionRef, Repeated, Unkeyed};
 use crate::key::Key;
 pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};

@@ -81,6 +81,11 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned> Storable for T {
 /// }
 /// assert_eq!(describe::<square>(), "square in region squares");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "this is no function with `#[cache_on_arguments]`",
+    label = "has no companions",
+    note = "write `#[cache_on_arguments(region = \"…\")]` above the function, or name another one"
+)]
 pub trait CachedFn {
     /// What is cached.
     type Value: Value;

@@ -41,13 +41,21 @@ pub struct Entry<V>(Call, PhantomData<fn() -> V>);
 /// One entry of an annotated `async fn`, from its companion `entry`.
 pub struct AsyncEntry<V>(Call, PhantomData<fn() -> V>);
 
+impl<V> Entry<V> {
+    pub(crate) fn into_call(self) -> Call {
+        self.0
+    }
+}
+
+impl<V> AsyncEntry<V> {
+    pub(crate) fn into_call(self) -> Call {
+        self.0
+    }
+}
+
 impl<V: Value> Entry<V> {
     pub(crate) fn new(call: Call) -> Self {
         Self(call, PhantomData)
-    }
-
-    pub(crate) fn into_call(self) -> Call {
-        self.0
     }
 
     /// The value, if it is fresh; never computes.
@@ -111,10 +119,6 @@ impl<V: Value> Entry<V> {
 impl<V: Value> AsyncEntry<V> {
     pub(crate) fn new(call: Call) -> Self {
         Self(call, PhantomData)
-    }
-
-    pub(crate) fn into_call(self) -> Call {
-        self.0
     }
 
     /// The value, if it is fresh; never computes.

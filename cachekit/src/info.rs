@@ -34,6 +34,17 @@ pub enum Unkeyed {
     Ownerless,
 }
 
+/// A region that the attribute of a function names whose entries are those of another function, and of that one's region.
+#[derive(Debug)]
+pub struct Repeated {
+    /// The function, with the region that it names.
+    pub given: FnInfo,
+    /// The one that has the entries.
+    pub entries_of: fn() -> &'static FnInfo,
+}
+
+inventory::collect!(Repeated);
+
 /// Name, place and settings of an annotated function.
 #[expect(clippy::struct_excessive_bools, reason = "each is what an attribute says or does not say")]
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +71,8 @@ pub struct FnInfo {
     renewed_by_tasks: bool,
     /// Whether entries have tags.
     tagged: bool,
+    /// Whether it returns no `Result`, of one that has settings for failures.
+    never_fails: bool,
     /// Whether values never leave the process.
     in_memory: bool,
     /// Why they do not, although nobody has asked for that.
@@ -99,6 +112,7 @@ impl FnInfo {
             values_have_ttl: false,
             renewed_by_tasks: false,
             tagged: false,
+            never_fails: false,
             in_memory: false,
             unkeyed: None,
             generic: None,
@@ -243,6 +257,14 @@ impl FnInfo {
         }
     }
 
+    /// The function returns no `Result`.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn never_fails(mut self) -> Self {
+        self.never_fails = true;
+        self
+    }
+
     pub(crate) const fn in_memory(mut self) -> Self {
         self.in_memory = true;
         self
@@ -296,6 +318,29 @@ impl FnInfo {
     pub(crate) const fn with_ttl_of_values(mut self) -> Self {
         self.values_have_ttl = true;
         self
+    }
+
+    /// What tells the keys of two functions apart that are alike.
+    pub(crate) fn told_apart_by(&self, other: &Self) -> &'static str {
+        let is_ownerless = |info: &Self| info.unkeyed == Some(Unkeyed::Ownerless);
+        let has_owner = |info: &Self| info.name.contains("::");
+        if is_ownerless(self) && is_ownerless(other) {
+            "write `owner = Type` on each, with the type whose method it is"
+        } else if has_owner(self) && has_owner(other) {
+            "write `namespace = \"…\"` on one of them"
+        } else {
+            "write `namespace = \"…\"` on one of them, or, if they are methods, `owner = Type` on each"
+        }
+    }
+
+    /// What an option of the attribute is good for that waits for failures, where the function has none.
+    pub(crate) fn failure_misfit(&self, timing: &Timing) -> Option<&'static str> {
+        let is_of_use =
+            timing.wait_timeout.is_some() || timing.stale_while_revalidate.is_some() || timing.refresh_ahead.is_some();
+        (self.never_fails && self.stale_if_error.is_some() && !is_of_use).then_some(
+            "`stale_if_error` has no effect, as the function returns no `Result` and its panics reach the caller: return \
+             one, write a `wait_timeout`, after which the old value is served too, or remove it",
+        )
     }
 
     /// Which time to live values have in a region with this one.

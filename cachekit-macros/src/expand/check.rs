@@ -101,7 +101,6 @@ pub(super) fn no_hidden_result(model: &Model) -> Option<TokenStream> {
     if model.output.is_result || model.args.result.is_some() || !is_alias(&model.output.ty) {
         return None;
     }
-    let krate = &model.krate;
     let ty = named_value(model);
     let is_unknown = model.home == Home::Inline;
     if !is_unknown && model.is_instantiated(&ty) {
@@ -109,12 +108,19 @@ pub(super) fn no_hidden_result(model: &Model) -> Option<TokenStream> {
     }
     let message =
         "this is a `Result` by another name: write `result = true`, so that errors are not stored, or `result = false`";
+    let compared = is_no_result(model, &ty, message);
+    // An item cannot name the parameters of an `impl`, which are not known here; an expression can.
+    Some(if is_unknown { quote!(const #compared;) } else { quote!(const _: () = #compared;) })
+}
+
+/// Output: `{ assert!(!OfResult::<Loaded>::IS_RESULT, "…"); }`, at the place of the type that the function returns.
+pub(super) fn is_no_result(model: &Model, ty: &TokenStream, message: &str) -> TokenStream {
+    let krate = &model.krate;
     let compared = quote!({
         use #krate::__private::NoResult as _;
         ::core::assert!(!#krate::__private::OfResult::<#ty>::IS_RESULT, #message);
     });
-    // An item cannot name the parameters of an `impl`, which are not known here; an expression can.
-    Some(if is_unknown { quote!(const #compared;) } else { quote!(const _: () = #compared;) })
+    hygiene::located(compared, &model.output.ty)
 }
 
 /// Input: a path or a closure, and the type of function that is expected.

@@ -6,10 +6,11 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Ident, Type};
+use syn::Type;
 
-use super::{check, companion, wrapper};
+use super::{check, wrapper};
 use crate::argument::Argument;
+use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::lifetimes;
 use crate::many::Many;
@@ -41,12 +42,25 @@ fn key(model: &Model) -> Option<&Argument> {
 
 /// Output: `for<'cachekit> fn(&'cachekit Db, &'cachekit u64) -> Pin<Box<dyn Future<…> + Send + 'cachekit>>`.
 fn pointer(model: &Model, key: &Argument) -> TokenStream {
-    let Model { krate, companion, arguments, .. } = model;
-    let others =
-        arguments.iter().filter(|argument| argument.name != key.name).map(|argument| named(model, &argument.ty));
+    let Model { krate, companion, .. } = model;
+    let others = others(model, key).map(|argument| named(model, &argument.ty));
     let (id, lifetime) = (&key.ty, hygiene::lifetime(LIFETIME));
     let output = one(&quote!(<#companion as #krate::CachedFn>::Value), &error(model));
     quote!(for<#lifetime> fn(#(#others,)* &#lifetime #id) -> #output)
+}
+
+fn others<'a>(model: &'a Model, key: &Argument) -> impl Iterator<Item = &'a Argument> {
+    model.arguments.iter().filter(|argument| argument.name != key.name)
+}
+
+/// What two functions have in common of which one computes for the other, each as it says it.
+///
+/// Output: `Gathered<u64, (&'static Db,), DbError>`
+fn gathered(model: &Model, key: &Argument, id: &Type) -> TokenStream {
+    let krate = &model.krate;
+    let others = others(model, key).map(|argument| lifetimes::named(&argument.ty, &model.item.sig.generics, "'static"));
+    let error = error(model);
+    quote!(#krate::__private::coalesce::Gathered<#id, (#(#others,)*), #error>)
 }
 
 fn named(model: &Model, ty: &Type) -> Type {
@@ -71,15 +85,22 @@ fn one(value: &TokenStream, error: &TokenStream) -> TokenStream {
 
 /// Where a function of many keys leaves word.
 ///
-/// Output: `fn cachekit_coalesced(one: Option<fn(&u64) -> …>) -> Option<fn(&u64) -> …> { … }`
+/// Output: `impl Gathered<u64, (), DbError> for load_user { type One = fn(&u64) -> …; fn word(one: Option<…>) -> … { … } }`
 pub(super) fn place(model: &Model) -> Option<TokenStream> {
     let key = key(model)?;
-    let (krate, vis, pointer) = (&model.krate, companion::vis(model), pointer(model, key));
+    let Model { krate, companion, .. } = model;
+    let impl_attrs = attrs::at(&model.item.attrs, Place::Impl);
+    let (gathered, pointer) = (gathered(model, key, &key.ty), pointer(model, key));
     Some(quote! {
-        #[doc(hidden)]
-        #vis fn cachekit_coalesced(one: ::core::option::Option<#pointer>) -> ::core::option::Option<#pointer> {
-            static ONE: ::std::sync::OnceLock<#pointer> = ::std::sync::OnceLock::new();
-            #krate::__private::coalesce::word(&ONE, one)
+        #(#impl_attrs)*
+        #[automatically_derived]
+        impl #gathered for #companion {
+            type One = #pointer;
+
+            fn word(one: ::core::option::Option<Self::One>) -> ::core::option::Option<Self::One> {
+                static ONE: ::std::sync::OnceLock<#pointer> = ::std::sync::OnceLock::new();
+                #krate::__private::coalesce::word(&ONE, one)
+            }
         }
     })
 }
@@ -88,13 +109,14 @@ pub(super) fn place(model: &Model) -> Option<TokenStream> {
 /// the function itself.
 pub(super) fn body(model: &Model, original: &TokenStream) -> Option<TokenStream> {
     let key = key(model)?;
-    let companion = &model.companion;
+    let (krate, companion) = (&model.krate, &model.companion);
     let (one, value, error) = (hygiene::local("one"), hygiene::local("value"), hygiene::local("error"));
-    let others = model.arguments.iter().filter(|argument| argument.name != key.name);
-    let others = others.map(|argument| hygiene::as_local(&argument.name));
+    let others = others(model, key).map(|argument| hygiene::as_local(&argument.name));
     let id = hygiene::as_local(&key.name);
     Some(quote! {{
-        if let ::core::option::Option::Some(#one) = #companion::cachekit_coalesced(::core::option::Option::None) {
+        if let ::core::option::Option::Some(#one) =
+            <#companion as #krate::__private::coalesce::Gathered<_, _, _>>::word(::core::option::Option::None)
+        {
             match #one(#(#others,)* &#id).await {
                 ::core::result::Result::Ok(::core::option::Option::Some(#value)) => return ::core::result::Result::Ok(#value),
                 ::core::result::Result::Ok(::core::option::Option::None) => {}
@@ -111,38 +133,42 @@ pub(super) fn gathers(many: &Many) -> Option<(TokenStream, TokenStream)> {
     let (_, within) = model.args.coalesce.as_ref()?;
     let path = many.entries_of()?;
     let Model { krate, companion, arguments, .. } = model;
-    let (id, lifetime) = (&many.id, hygiene::lifetime(LIFETIME));
+    let (ids, id, lifetime) = (&arguments[many.place], &many.id, hygiene::lifetime(LIFETIME));
     let key = hygiene::local("key");
-    let others: Vec<&Argument> =
-        arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place)).map(|(_, argument)| argument).collect();
-    let names: Vec<&Ident> = others.iter().map(|argument| &argument.name).collect();
-    let types = others.iter().map(|argument| named(model, &argument.ty));
-    let value = quote!(<#path as #krate::CachedFn>::Value);
+    let names = others(model, ids).map(|argument| &argument.name);
+    let types = others(model, ids).map(|argument| named(model, &argument.ty));
+    let shared = super::many::shared(many);
+    let value = quote!(<#shared as #krate::CachedFn>::Value);
     let error = error(model);
     let output = one(&value, &error);
     let within = super::info::duration(within);
     let share = if model.output.is_result { wrapper::share(model) } else { quote!(::core::option::Option::None) };
-    let compute = super::many::compute(many);
+    let (returned, compute) = (super::many::returned(many), super::many::compute(many));
     let function = quote! {
         #[doc(hidden)]
         fn cachekit_one<#lifetime>(#(#names: #types,)* #key: &#lifetime #id) -> #output {
             static GATHER: #krate::__private::coalesce::Gather<#id, #value, #error> =
                 #krate::__private::coalesce::Gather::new();
             ::std::boxed::Box::pin(GATHER.one(
-                ::core::clone::Clone::clone(#key),
-                (<#path as #krate::CachedFn>::info(), #within),
+                #krate::__private::Of::<#shared>::THIS,
+                #key,
+                #within,
+                #returned,
                 #share,
                 move #compute,
             ))
         }
     };
     let function_name = hygiene::repeated_ident(&model.item.sig.ident);
+    let gathered = gathered(model, ids, id);
+    let one = quote!(::core::option::Option::Some(#companion::cachekit_one));
+    let word = hygiene::located(quote!(<#shared as #gathered>::word(#one);), path);
     let word = quote! {
         #krate::__private::inventory::submit! {
             #krate::__private::coalesce::Coalesced(|| {
                 // It may be that nobody calls it but for one key.
                 let _ = #function_name;
-                #path::cachekit_coalesced(::core::option::Option::Some(#companion::cachekit_one));
+                #word
             })
         }
     };

@@ -8,7 +8,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, Ident};
 
-use super::{at, check, coalesce, docs, renewal, tags, wrapper};
+use super::{at, check, docs, renewal, tags, wrapper};
 use crate::argument::Argument;
 use crate::attrs::{self, Place};
 use crate::hygiene;
@@ -17,13 +17,7 @@ use crate::model::{Home, Model};
 /// Input: `fn load_user(id: u64) -> User { body }`.
 /// Output: `enum load_user {}` and an `impl` with `original`, which has the body, and the companions.
 pub(super) fn companion(model: &Model) -> TokenStream {
-    let hidden = [
-        wrapper::body(model),
-        at::function(model),
-        tags::function(model),
-        renewal::function(model),
-        coalesce::place(model),
-    ];
+    let hidden = [wrapper::body(model), at::function(model), tags::function(model), renewal::function(model)];
     let hidden: TokenStream = hidden.into_iter().flatten().collect();
     let shown = model.is_shown().then(|| {
         [key_only(model), refresh(model), fetch(model), with(model), handles(model)]

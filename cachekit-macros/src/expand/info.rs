@@ -26,8 +26,7 @@ pub(super) fn of_all_instantiations(model: &Model) -> TokenStream {
 
 fn of_settings(model: &Model, is_said: &dyn Fn(&TokenStream) -> bool) -> TokenStream {
     let Model { krate, args, .. } = model;
-    let name = model.key_name();
-    let region = region(model);
+    let place = place(model);
     let names = model.key_names();
     let namespace = args.namespace.as_ref().map(|(_, namespace)| quote!(.namespace(#namespace)));
     let version = args.version.as_ref().map(|(_, version)| quote!(.version(#version)));
@@ -45,19 +44,14 @@ fn of_settings(model: &Model, is_said: &dyn Fn(&TokenStream) -> bool) -> TokenSt
     let jitter = args.jitter.as_ref().map(|(_, fraction)| quote!(.jitter(#fraction)));
     let background = (model.is_background() && model.is_async()).then(|| quote!(.renewed_by_tasks()));
     let tagged = args.tags.as_ref().map(|_| quote!(.tagged()));
+    let never_fails = args.stale_if_error.as_ref().filter(|_| !model.output.is_result).map(|_| quote!(.never_fails()));
     let key_generator = args.key_generator.as_ref().map(|(_, generator)| {
         let pointer = check::pointer(&quote!(fn(&#krate::KeyContext<'_>) -> ::std::string::String), generator);
         quote!(.key_generator(#pointer))
     });
     let unkeyed = model.unkeyed().map(|why| quote!(.unkeyed(#krate::__private::Unkeyed::#why)));
     quote! {
-        #krate::__private::FnInfo::new(
-            ::core::module_path!(),
-            #name,
-            #region,
-            ::core::file!(),
-            ::core::line!(),
-        )
+        #place
         .arguments(&[#(#names),*])
         #namespace
         #version
@@ -66,8 +60,24 @@ fn of_settings(model: &Model, is_said: &dyn Fn(&TokenStream) -> bool) -> TokenSt
         #background
         #jitter
         #tagged
+        #never_fails
         #key_generator
         #unkeyed
+    }
+}
+
+/// Output: `FnInfo::new(module_path!(), "load_user", RegionRef::Name("users"), file!(), line!())`.
+pub(super) fn place(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let (name, region) = (model.key_name(), region(model));
+    quote! {
+        #krate::__private::FnInfo::new(
+            ::core::module_path!(),
+            #name,
+            #region,
+            ::core::file!(),
+            ::core::line!(),
+        )
     }
 }
 

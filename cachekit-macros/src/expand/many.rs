@@ -8,7 +8,8 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, Type};
 
-use super::{at, cached_fn, check, coalesce, companion, tags, wrapper};
+use super::{at, cached_fn, check, coalesce, companion, info, tags, wrapper};
+use crate::argument::Argument;
 use crate::attrs::{self, Place};
 use crate::hygiene;
 use crate::lifetimes;
@@ -30,7 +31,8 @@ pub(super) fn many(many: &Many) -> TokenStream {
     let gathers = coalesce::gathers(many);
     let (one, word) = gathers.unzip();
     let companions = companions(many, one.as_ref());
-    let companions = quote!(#companions #cached_fn #word);
+    let (shares, no_hidden_result) = (shares(many), no_hidden_result(many));
+    let companions = quote!(#companions #cached_fn #shares #no_hidden_result #word);
     let inner = (!model.is_shown()).then_some(&companions);
     let call = running(many, false);
     let (attrs, vis, sig) = (attrs::at(&model.item.attrs, Place::Wrapper), &model.item.vis, model.named_signature());
@@ -42,6 +44,51 @@ pub(super) fn many(many: &Many) -> TokenStream {
         #vis #sig #body
         #outside
     }
+}
+
+/// As [`check::no_hidden_result`], of what holds the values.
+fn no_hidden_result(many: &Many) -> Option<TokenStream> {
+    let is_hidden = !many.model.output.is_result && !many.is_written_out();
+    is_hidden.then(|| {
+        let values = lifetimes::named(&many.values, &many.model.item.sig.generics, "'static");
+        let message = "this is a `Result`, of whose `Ok` the values are: write `result = true`";
+        let compared = check::is_no_result(&many.model, &values.to_token_stream(), message);
+        quote!(const _: () = #compared;)
+    })
+}
+
+/// The function whose entries these are, in the one place that names it: what is wrong with the name is told once.
+///
+/// Output: `impl Shares for load_users { type Function = load_user; }`, and with `region = "users"`, which is that
+/// function's to say, `submit! { Repeated { given: FnInfo::new(…), entries_of: … } }`.
+fn shares(many: &Many) -> Option<TokenStream> {
+    let path = many.entries_of()?;
+    let Model { krate, companion, .. } = &many.model;
+    let impl_attrs = attrs::at(&many.model.item.attrs, Place::Impl);
+    let repeated = many.model.args.region.as_ref().map(|_| {
+        let registration_attrs = attrs::at(&many.model.item.attrs, Place::Registration);
+        let (given, shared) = (info::place(&many.model), shared(many));
+        quote! {
+            #(#registration_attrs)*
+            #krate::__private::inventory::submit! {
+                #krate::__private::Repeated { given: #given, entries_of: <#shared as #krate::CachedFn>::info }
+            }
+        }
+    });
+    Some(quote! {
+        #(#impl_attrs)*
+        #[automatically_derived]
+        impl #krate::__private::many::Shares for #companion {
+            type Function = #path;
+        }
+        #repeated
+    })
+}
+
+/// Output: `<load_users as Shares>::Function`
+pub(super) fn shared(many: &Many) -> TokenStream {
+    let Model { krate, companion, .. } = &many.model;
+    quote!(<#companion as #krate::__private::many::Shares>::Function)
 }
 
 fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
@@ -65,8 +112,9 @@ fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
 /// ```text
 /// infallible(many::call(
 ///     many::Function::new("load_users", None),
+///     returned::<u64, User, HashMap<u64, User>>(),
 ///     ids,
-///     |ids| load_users::cachekit_at(ids).entry(…),
+///     |ids| many::entry(load_users::cachekit_at(ids), …),
 ///     |ids| Ok(load_users::original(again(&db), ids)),
 /// ))
 /// ```
@@ -75,19 +123,45 @@ fn running(many: &Many, refreshes: bool) -> TokenStream {
     let share =
         if many.model.output.is_result { wrapper::share(&many.model) } else { quote!(::core::option::Option::None) };
     let refused = wrapper::refusal(&many.model);
-    let (ids, entry) = (&arguments[many.place].name, entry(many));
+    let (ids, returned, entry) = (&arguments[many.place].name, returned(many), entry(many));
     let (compute, is_async) = (compute(many), many.model.is_async());
     let (verb, wait) = if is_async { (quote!(call_async), quote!(.await)) } else { (quote!(call), quote!()) };
     let refreshes = refreshes.then(|| quote!(.refreshes()));
     let call = quote! {
         #krate::__private::many::#verb(
             #krate::__private::many::Function::new(#name, #share) #refused #refreshes,
+            #returned,
             #ids,
             #entry,
             #compute,
         ) #wait
     };
     if many.model.output.is_result { call } else { quote!(#krate::__private::infallible(#call)) }
+}
+
+/// What is needed of the types of keys and values, which is told once: every call of it stands at the same place.
+///
+/// Output: `returned::<u64, User, HashMap<u64, User>>()`, or `borrowed::<str, User, Vec<User>>()` of keys `&str`.
+pub(super) fn returned(many: &Many) -> TokenStream {
+    let krate = &many.model.krate;
+    let (id, values, value) = (elided(many, &many.id), elided(many, &many.values), value(many));
+    let here = |tokens: TokenStream| hygiene::located(tokens, &many.values);
+    let (function, id) = match (many.is_in_order(), &id) {
+        (true, Type::Reference(reference)) => (quote!(borrowed), &*reference.elem),
+        _ => (quote!(returned), &id),
+    };
+    let (path, comma) = (here(quote!(#krate::__private::many::#function::<)), here(quote!(,)));
+    let call = here(quote!(>()));
+    quote!(#path #id #comma #value #comma #values #call)
+}
+
+/// The type of a value, by a name that says nothing again of a type that is no value.
+fn value(many: &Many) -> TokenStream {
+    match many.entries_of() {
+        Some(_) => check::value(&many.model),
+        None if many.is_written_out() => check::value(&many.model),
+        None => hygiene::located(check::named_value(&many.model), &many.values),
+    }
 }
 
 /// How the body is called for some of the keys.
@@ -100,8 +174,9 @@ pub(super) fn compute(many: &Many) -> TokenStream {
     let is_async = many.model.is_async();
     let locals: Vec<Ident> = arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
     let copies = arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place)).map(|(_, argument)| {
-        let (name, local) = (&argument.name, hygiene::as_local(&argument.name));
-        quote!(let #local = #krate::__private::many::again(&#name);)
+        let local = hygiene::as_local(&argument.name);
+        let again = again(krate, argument);
+        quote!(let #local = #again;)
     });
     let passed = locals
         .iter()
@@ -117,32 +192,51 @@ pub(super) fn compute(many: &Many) -> TokenStream {
     quote!(|#some| { #(#copies)* #body })
 }
 
+/// Output: `again::<&Db>(&db)`, at the place of the type, where it is found out if that cannot be.
+fn again(krate: &TokenStream, argument: &Argument) -> TokenStream {
+    let name = &argument.name;
+    hygiene::located(quote!(#krate::__private::many::again(&#name)), &argument.ty)
+}
+
 /// How one key becomes a handle for its entry.
 ///
-/// Output: `|ids| load_users::cachekit_at(ids, &page).entry(…)`, or `|ids| load_user::entry(…)`.
+/// Output: `|ids| many::entry(load_users::cachekit_at(ids, &page), …)`, or
+/// `|ids| { let ids = again(ids); let page = again(&page); entry_of::<load_user>(load_user::entry(ids, page)) }`.
 fn entry(many: &Many) -> TokenStream {
     let Model { krate, companion, arguments, .. } = &many.model;
     let id = hygiene::as_local(&arguments[many.place].name);
     let key_arguments = many.model.key_arguments();
-    let each = |of_id: &TokenStream, of_other: fn(&TokenStream, &Ident) -> TokenStream| -> TokenStream {
-        let forwarded = key_arguments.iter().map(|argument| {
-            if argument.name == arguments[many.place].name { of_id.clone() } else { of_other(krate, &argument.name) }
-        });
-        quote!(#(#forwarded),*)
-    };
+    let is_id = |argument: &Argument| argument.name == arguments[many.place].name;
     if let Some(path) = many.entries_of() {
-        let again = quote!(#krate::__private::many::again(#id));
-        let arguments = each(&again, |krate, name| quote!(#krate::__private::many::again(&#name)));
-        let entry = hygiene::in_place_of(&quote!(::entry), path);
-        return quote!(|#id| #path #entry(#arguments));
+        // Named first, so that each is compared with the other function's at its type.
+        let (copies, copied): (Vec<_>, Vec<_>) = key_arguments
+            .iter()
+            .map(|argument| {
+                let copy = hygiene::local(&argument.name.to_string());
+                let again =
+                    if is_id(argument) { quote!(#krate::__private::many::again(#id)) } else { again(krate, argument) };
+                let copied = hygiene::located(&copy, &argument.ty);
+                (quote!(let #copy = #again;), copied)
+            })
+            .unzip();
+        let shared = shared(many);
+        let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#copied),*));
+        let (_, end) = hygiene::ends(path);
+        arguments.set_span(arguments.span().located_at(end));
+        let entry = hygiene::located(quote!(<#shared>::entry), path);
+        return quote!(|#id| { #(#copies)* #krate::__private::many::entry_of::<#shared>(#entry #arguments) });
     }
-    let arguments = each(&id.to_token_stream(), |_, name| quote!(&#name));
+    let forwarded = key_arguments.iter().map(|argument| {
+        let name = &argument.name;
+        if is_id(argument) { id.to_token_stream() } else { quote!(&#name) }
+    });
+    let forwarded = quote!(#(#forwarded),*);
     let tags = if many.model.tags().is_empty() {
         quote!(#krate::__private::no_tags())
     } else {
-        quote!(#companion::cachekit_tags(#arguments))
+        quote!(#companion::cachekit_tags(#forwarded))
     };
-    quote!(|#id| #companion::cachekit_at(#arguments).entry(#tags))
+    quote!(|#id| #krate::__private::many::entry(#companion::cachekit_at(#forwarded), #tags))
 }
 
 /// The arguments that form the key, as parameters; the keys as a slice, or left out.
@@ -177,13 +271,14 @@ fn get(many: &Many) -> TokenStream {
     );
     let (asyncness, verb, wait) = verb(many, "get");
     let (ids, parameters, entry) = (&arguments[many.place].name, parameters(many, true), entry(many));
-    let (key, value) = (elided(many, &many.key_of_map()), check::value(&many.model));
+    let returned = returned(many);
+    let (key, value) = (elided(many, &many.key_of_map()), value(many));
     quote! {
         #docs
         #vis #asyncness fn get(
             #parameters
         ) -> ::core::result::Result<::std::collections::HashMap<#key, #value>, #krate::Error> {
-            #krate::__private::many::#verb(#ids, #entry) #wait
+            #krate::__private::many::#verb(#returned, #ids, #entry) #wait
         }
     }
 }
@@ -195,7 +290,7 @@ fn set(many: &Many) -> TokenStream {
         docs(many, "Stores values as if {} had returned them now; computations that run already are not stored."),
     );
     let (asyncness, verb, wait) = verb(many, "set");
-    let (parameters, entry, value) = (parameters(many, false), entry(many), check::value(&many.model));
+    let (parameters, entry, value) = (parameters(many, false), entry(many), value(many));
     // A lifetime of its own, since that of an `impl Trait` cannot be left out.
     let id = lifetimes::named(&many.id, &many.model.item.sig.generics, "'id");
     let lifetime = (id.to_token_stream().to_string() != many.id.to_token_stream().to_string()).then(|| quote!(<'id>));

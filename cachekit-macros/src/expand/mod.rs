@@ -117,7 +117,8 @@ fn expand(model: &Model) -> TokenStream {
         Home::Beside | Home::Inside => {
             let companion = companion::companion(model);
             let cached_fn = model.is_plain().then(|| cached_fn::cached_fn(model));
-            quote!(#companion #cached_fn)
+            let place = coalesce::place(model);
+            quote!(#companion #cached_fn #place)
         }
     };
     if model.home == Home::Inside {

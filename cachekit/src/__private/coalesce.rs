@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use futures_channel::oneshot::{Sender, channel};
 
-use super::many::ValuesBy;
+use super::Of;
+use super::many::Returned;
 use crate::clock::sleep_until;
+use crate::companion::CachedFn;
 use crate::flight::reentrance::{self, Address};
-use crate::info::FnInfo;
 use crate::key::Arguments;
 use crate::key::part::KeyPart;
 use crate::key::writer::KeyWriter;
@@ -27,6 +28,22 @@ use crate::region::share::Share;
 pub struct Coalesced(pub fn());
 
 inventory::collect!(Coalesced);
+
+/// A function of one key, of which calls can be gathered: others beside its key that it takes, and what it fails with.
+///
+/// A trait of all that the two functions have in common, so that one message says what is different.
+#[diagnostic::on_unimplemented(
+    message = "calls of `{Self}` cannot be gathered by this function",
+    label = "differs, or is none of which calls can be gathered",
+    note = "`coalesce` gathers calls of an `async fn` of one owned key, here `{Id}`; what else the two functions take is named in `skip(…)`, there and here, and is the same shared references in the same order, here `{Others}`; both fail with the same error, here `{E}`"
+)]
+pub trait Gathered<Id, Others, E> {
+    /// A function that computes for one key.
+    type One: Copy + 'static;
+
+    /// The function that computes for this one: noted where one is given, else asked for.
+    fn word(one: Option<Self::One>) -> Option<Self::One>;
+}
 
 /// The function that computes for another: noted where one is given, else asked for.
 pub fn word<F: Copy>(place: &OnceLock<F>, one: Option<F>) -> Option<F> {
@@ -97,23 +114,22 @@ impl<Id, V, E> Drop for Waits<'_, Id, V, E> {
     }
 }
 
-impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
+impl<Id: KeyPart, V, E> Gather<Id, V, E> {
     /// The value of one key, by a call for all keys that somebody asks for within this time.
     ///
     /// # Errors
     ///
     /// What the function fails with.
-    pub async fn one<R, F>(
+    pub async fn one<F: CachedFn<Value = V>, K, R, T: Future<Output = Result<R, E>>>(
         &self,
-        id: Id,
-        (info, within): (&'static FnInfo, Duration),
+        _: &'static Of<F>,
+        id: &Id,
+        within: Duration,
+        returned: Returned<Id, K, V, R>,
         share: Option<Share<E>>,
-        mut compute: impl FnMut(Vec<Id>) -> F,
-    ) -> Result<Option<V>, E>
-    where
-        R: ValuesBy<Id, V>,
-        F: Future<Output = Result<R, E>>,
-    {
+        mut compute: impl FnMut(Vec<Id>) -> T,
+    ) -> Result<Option<V>, E> {
+        let info = F::info();
         let mut writer = KeyWriter::new();
         id.write_key(&mut writer);
         let key = writer.to_bytes();
@@ -122,7 +138,7 @@ impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
             let is_first = {
                 let mut waiting = self.waiting();
                 let flight = reentrance::innermost();
-                waiting.push(Waiting { id: id.clone(), key: key.clone(), flight, tell });
+                waiting.push(Waiting { id: returned.copied(id), key: key.clone(), flight, tell });
                 waiting.len() == 1
             };
             if is_first {
@@ -133,7 +149,7 @@ impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
                 }
                 waits.0 = None;
                 let all = mem::take(&mut *self.waiting());
-                computed(info.name(), all, share, &mut compute).await;
+                computed::<F, _, _, _, _, _>(all, &returned, share, &mut compute).await;
             }
             match told.await {
                 Ok(Came::Value(value)) => return Ok(value),
@@ -141,8 +157,9 @@ impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
                 Ok(Came::Panicked(message)) => resume_unwind(Box::new(message)),
                 // This one tries by itself.
                 Ok(Came::Failed(None)) => {
-                    let values = compute(vec![id.clone()]).await?;
-                    return Ok(values.split(info.name(), &[id]).pop().flatten());
+                    let values = compute(vec![returned.copied(id)]).await?;
+                    let values = returned.split(values, info.name(), &[returned.copied(id)]);
+                    return Ok(values.into_iter().next().flatten());
                 }
                 // Whoever was to call is gone.
                 Err(_) => {}
@@ -152,32 +169,29 @@ impl<Id: Clone + KeyPart, V: Clone, E> Gather<Id, V, E> {
 }
 
 /// Calls the function for all, each key once, and tells each its own.
-async fn computed<Id: Clone, V: Clone, E, R, F>(
-    name: &str,
-    all: Vec<Waiting<Id, V, E>>,
+async fn computed<F: CachedFn, Id, K, R, E, T: Future<Output = Result<R, E>>>(
+    all: Vec<Waiting<Id, F::Value, E>>,
+    returned: &Returned<Id, K, F::Value, R>,
     share: Option<Share<E>>,
-    compute: &mut impl FnMut(Vec<Id>) -> F,
-) where
-    R: ValuesBy<Id, V>,
-    F: Future<Output = Result<R, E>>,
-{
+    compute: &mut impl FnMut(Vec<Id>) -> T,
+) {
     let (mut ids, mut keys, mut places) = (Vec::new(), std::collections::HashMap::new(), Vec::new());
     for waiting in &all {
         places.push(*keys.entry(waiting.key.clone()).or_insert_with(|| {
-            ids.push(waiting.id.clone());
+            ids.push(returned.copied(&waiting.id));
             ids.len() - 1
         }));
     }
     let flights: Vec<Address> = all.iter().filter_map(|waiting| waiting.flight).collect();
     let came = {
-        let mut future = pin!(compute(ids.clone()));
+        let mut future = pin!(compute(ids.iter().map(|id| returned.copied(id)).collect()));
         poll_fn(|context| flipped(reentrance::run_for_all(&flights, || future.as_mut().poll(context)))).await
     };
     // Who has gone needs no answer.
-    let tell = |waiting: Waiting<Id, V, E>, came| drop(waiting.tell.send(came));
+    let tell = |waiting: Waiting<Id, F::Value, E>, came| drop(waiting.tell.send(came));
     match came {
         Ok(Ok(values)) => {
-            let values = values.split(name, &ids);
+            let values = returned.split(values, F::info().name(), &ids);
             all.into_iter().zip(places).for_each(|(one, place)| tell(one, Came::Value(values[place].clone())));
         }
         Ok(Err(error)) => {

@@ -4,13 +4,15 @@
 //! Keys that are equal are one: the function is asked for them once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::{Future, Ready, ready};
+use std::fmt;
+use std::future::{Future, ready};
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
 
-use crate::companion::Value;
+use super::{At, Of, State};
+use crate::companion::{CachedFn, Value};
 use crate::entry::{AsyncEntry, Entry};
 use crate::error::Error;
 use crate::flight::FlightKey;
@@ -19,6 +21,7 @@ use crate::region::call::Call;
 use crate::region::many::Many;
 use crate::region::share::Share;
 use crate::remote::Caller;
+use crate::tags::TagNames;
 use crate::values::{Shared, owned};
 
 /// What a function of many keys returns, and whose values and keys those are.
@@ -29,7 +32,7 @@ use crate::values::{Shared, owned};
 )]
 pub trait Values<Id> {
     type Value;
-    type Key;
+    type Key: KeyFrom<Id>;
 }
 
 impl<Id, K: KeyFrom<Id>, V, S> Values<Id> for HashMap<K, V, S> {
@@ -42,9 +45,15 @@ impl<Id, K: KeyFrom<Id>, V> Values<Id> for BTreeMap<K, V> {
     type Key = K;
 }
 
-impl<Id, V> Values<Id> for Vec<V> {
+impl<Id: Hash + Eq, V> Values<Id> for Vec<V> {
     type Value = V;
     type Key = Id;
+}
+
+/// A `Result` by another name, which is told of by itself: its values keep the rest compiling.
+impl<Id, R: Values<Id>, E> Values<Id> for Result<R, E> {
+    type Value = R::Value;
+    type Key = R::Key;
 }
 
 /// A key of a map, which the function makes of those that it was asked for.
@@ -54,15 +63,26 @@ impl<Id, V> Values<Id> for Vec<V> {
     note = "return a map by the keys of the slice, owned (by `String` for `&[&str]`), or by a type that is `From` them; keys are `Clone + Hash + Eq`"
 )]
 pub trait KeyFrom<Id>: Hash + Eq {
-    fn key_from(id: &Id) -> Self;
+    fn key_from(id: Id) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<Id: Clone, K: From<Id> + Hash + Eq> KeyFrom<Id> for K {
-    fn key_from(id: &Id) -> Self {
-        Self::from(id.clone())
+impl<Id, K: From<Id> + Hash + Eq> KeyFrom<Id> for K {
+    fn key_from(id: Id) -> Self {
+        Self::from(id)
     }
 }
+
+/// A key among others.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be one of many keys",
+    label = "not `Clone`",
+    note = "the function is handed some of the keys at a time, as copies: derive `Clone`"
+)]
+pub trait OneOfMany: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<Id: Clone> OneOfMany for Id {}
 
 /// What a function of many keys returns, where its entries hold these values.
 #[diagnostic::on_unimplemented(
@@ -70,44 +90,46 @@ impl<Id: Clone, K: From<Id> + Hash + Eq> KeyFrom<Id> for K {
     label = "not what the entries hold",
     note = "return a map, or a `Vec`, of the values that the entries hold: with `entries_of` those of the function that it names"
 )]
-pub trait ValuesBy<Id, V>: Sized {
+pub trait ValuesBy<Id, V>: Values<Id> + Sized {
     /// The value of each key, as far as there is one.
-    fn split(self, function: &str, ids: &[Id]) -> Vec<Option<V>>;
+    fn split(self, function: &str, ids: &[Id], copy: Copy<Id>) -> Vec<Option<V>>;
 
     /// As the function would have returned them.
-    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
-    where
-        Id: 'a;
+    fn join(values: &mut dyn Iterator<Item = (&Id, Option<V>)>, copy: Copy<Id>) -> Self;
 }
 
+/// How keys are copied.
+type Copy<Id> = fn(&Id) -> Id;
+
 impl<Id, K: KeyFrom<Id>, V, S: BuildHasher + Default> ValuesBy<Id, V> for HashMap<K, V, S> {
-    fn split(mut self, _: &str, ids: &[Id]) -> Vec<Option<V>> {
-        ids.iter().map(|id| self.remove(&K::key_from(id))).collect()
+    fn split(mut self, _: &str, ids: &[Id], copy: Copy<Id>) -> Vec<Option<V>> {
+        ids.iter().map(|id| self.remove(&K::key_from(copy(id)))).collect()
     }
 
-    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
-    where
-        Id: 'a,
-    {
-        values.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect()
+    fn join(values: &mut dyn Iterator<Item = (&Id, Option<V>)>, copy: Copy<Id>) -> Self {
+        by_keys(values, copy).collect()
     }
 }
 
 impl<Id, K: KeyFrom<Id> + Ord, V> ValuesBy<Id, V> for BTreeMap<K, V> {
-    fn split(mut self, _: &str, ids: &[Id]) -> Vec<Option<V>> {
-        ids.iter().map(|id| self.remove(&K::key_from(id))).collect()
+    fn split(mut self, _: &str, ids: &[Id], copy: Copy<Id>) -> Vec<Option<V>> {
+        ids.iter().map(|id| self.remove(&K::key_from(copy(id)))).collect()
     }
 
-    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
-    where
-        Id: 'a,
-    {
-        values.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect()
+    fn join(values: &mut dyn Iterator<Item = (&Id, Option<V>)>, copy: Copy<Id>) -> Self {
+        by_keys(values, copy).collect()
     }
 }
 
-impl<Id, V> ValuesBy<Id, V> for Vec<V> {
-    fn split(self, function: &str, ids: &[Id]) -> Vec<Option<V>> {
+fn by_keys<'a, Id, K: KeyFrom<Id>, V>(
+    values: &mut dyn Iterator<Item = (&'a Id, Option<V>)>,
+    copy: Copy<Id>,
+) -> impl Iterator<Item = (K, V)> {
+    values.filter_map(move |(id, value)| Some((K::key_from(copy(id)), value?)))
+}
+
+impl<Id: Hash + Eq, V> ValuesBy<Id, V> for Vec<V> {
+    fn split(self, function: &str, ids: &[Id], _: Copy<Id>) -> Vec<Option<V>> {
         let (values, keys) = (self.len(), ids.len());
         assert!(
             values == keys,
@@ -116,12 +138,67 @@ impl<Id, V> ValuesBy<Id, V> for Vec<V> {
         self.into_iter().map(Some).collect()
     }
 
-    fn join<'a>(values: impl Iterator<Item = (&'a Id, Option<V>)>) -> Self
-    where
-        Id: 'a,
-    {
+    fn join(values: &mut dyn Iterator<Item = (&Id, Option<V>)>, _: Copy<Id>) -> Self {
         values.filter_map(|(_, value)| value).collect()
     }
+}
+
+impl<Id, V, R: ValuesBy<Id, V>, E> ValuesBy<Id, V> for Result<R, E> {
+    fn split(self, function: &str, ids: &[Id], copy: Copy<Id>) -> Vec<Option<V>> {
+        self.map(|values| values.split(function, ids, copy)).unwrap_or_default()
+    }
+
+    fn join(values: &mut dyn Iterator<Item = (&Id, Option<V>)>, copy: Copy<Id>) -> Self {
+        Ok(R::join(values, copy))
+    }
+}
+
+/// How the keys of a function are copied, and its values told apart.
+///
+/// Whoever has one need not show again that the types are those that a function of many keys can have: that is told once.
+pub struct Returned<Id, K, V, R> {
+    copy: Copy<Id>,
+    split: fn(R, &str, &[Id], Copy<Id>) -> Vec<Option<V>>,
+    join: fn(&mut dyn Iterator<Item = (&Id, Option<V>)>, Copy<Id>) -> R,
+    found: fn(&mut dyn Iterator<Item = (&Id, Option<V>)>, Copy<Id>) -> HashMap<K, V>,
+}
+
+impl<Id, K, V, R> Returned<Id, K, V, R> {
+    /// A copy of a key.
+    pub(super) fn copied(&self, id: &Id) -> Id {
+        (self.copy)(id)
+    }
+
+    /// The value of each key, as far as the function has returned one.
+    pub(super) fn split(&self, values: R, function: &str, ids: &[Id]) -> Vec<Option<V>> {
+        (self.split)(values, function, ids, self.copy)
+    }
+}
+
+impl<Id, K, V, R> fmt::Debug for Returned<Id, K, V, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Returned").finish_non_exhaustive()
+    }
+}
+
+/// Of a function whose type says what the keys of a map are.
+#[must_use]
+pub fn returned<Id: OneOfMany, V, R: ValuesBy<Id, V>>() -> Returned<Id, R::Key, V, R> {
+    Returned { copy: Id::clone, split: R::split, join: R::join, found }
+}
+
+/// Of a function whose keys are references, and whose type does not say what the keys of a map are.
+#[must_use]
+pub fn borrowed<'i, Id: ToOwned<Owned: Hash + Eq> + ?Sized, V, R: ValuesBy<&'i Id, V>>()
+-> Returned<&'i Id, Id::Owned, V, R> {
+    let found = |values: &mut dyn Iterator<Item = (&&'i Id, Option<V>)>, _: Copy<&'i Id>| {
+        values.filter_map(|(id, value)| Some(((*id).to_owned(), value?))).collect()
+    };
+    Returned { copy: Clone::clone, split: R::split, join: R::join, found }
+}
+
+fn found<Id, K: KeyFrom<Id>, V>(values: &mut dyn Iterator<Item = (&Id, Option<V>)>, copy: Copy<Id>) -> HashMap<K, V> {
+    by_keys(values, copy).collect()
 }
 
 /// A handle for one of the entries.
@@ -136,20 +213,44 @@ pub trait Handle {
 #[derive(Debug)]
 pub struct CallOf<V>(Call, PhantomData<fn() -> V>);
 
-impl<V: Value> Handle for Entry<V> {
-    type Value = V;
-
-    fn into_call_of(self) -> CallOf<V> {
-        CallOf(self.into_call(), PhantomData)
+impl<V> From<Entry<V>> for CallOf<V> {
+    fn from(entry: Entry<V>) -> Self {
+        Self(entry.into_call(), PhantomData)
     }
 }
 
-impl<V: Value> Handle for AsyncEntry<V> {
-    type Value = V;
-
-    fn into_call_of(self) -> CallOf<V> {
-        CallOf(self.into_call(), PhantomData)
+impl<V> From<AsyncEntry<V>> for CallOf<V> {
+    fn from(entry: AsyncEntry<V>) -> Self {
+        Self(entry.into_call(), PhantomData)
     }
+}
+
+/// One of the entries of a function, whose state shows that its values can be cached: that is told once.
+#[derive(Debug)]
+pub struct EntryOf<F: State>(CallOf<F::Value>);
+
+impl<F: State> Handle for EntryOf<F> {
+    type Value = F::Value;
+
+    fn into_call_of(self) -> CallOf<F::Value> {
+        self.0
+    }
+}
+
+/// The entry that is there.
+#[must_use]
+pub fn entry<F: State>(at: At<F>, tags: TagNames) -> EntryOf<F> {
+    EntryOf(CallOf(super::tagged_call(at.state.function(), &at.key, tags), PhantomData))
+}
+
+/// A function of many keys whose entries are those of another function.
+pub trait Shares {
+    type Function: CachedFn + 'static;
+}
+
+/// The entry that another function has made.
+pub fn entry_of<F: CachedFn + 'static>(entry: impl Into<CallOf<F::Value>>) -> EntryOf<Of<F>> {
+    EntryOf(entry.into())
 }
 
 /// An argument that a function of many keys may be handed more than once.
@@ -232,69 +333,65 @@ impl<'a, Id, V: Value> Keys<'a, Id, V> {
     }
 
     /// What the function would have returned.
-    fn join<R: ValuesBy<Id, V>>(self, mut values: Vec<Option<V>>) -> R {
+    fn join<K, R>(self, mut values: Vec<Option<V>>, returned: &Returned<Id, K, V, R>) -> R {
         let mut left = vec![0_usize; values.len()];
         self.asked.iter().for_each(|(_, place)| left[*place] += 1);
-        R::join(self.asked.into_iter().map(|(id, place)| {
+        let mut asked = self.asked.into_iter().map(|(id, place)| {
             left[place] -= 1;
             // Who asks for a key twice gets a copy.
             (id, if left[place] == 0 { mem::take(&mut values[place]) } else { values[place].clone() })
-        }))
+        });
+        (returned.join)(&mut asked, returned.copy)
     }
 }
 
-pub fn call<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E>(
+pub fn call<Id, K, R, H: Handle, E>(
     function: Function<E>,
+    returned: Returned<Id, K, H::Value, R>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
-    compute: impl FnMut(&[Id]) -> Result<R, E>,
+    mut compute: impl FnMut(&[Id]) -> Result<R, E>,
 ) -> Result<R, E> {
-    block_on(function.run(Caller::Thread, ids, entry, at_once(function.name, compute)))
+    // What a function of threads computes, as a task would.
+    let at_once = |ids: Vec<Id>| ready(compute(&ids).map(|values| returned.split(values, function.name, &ids)));
+    block_on(function.run(Caller::Thread, &returned, ids, entry, at_once))
 }
 
 /// The values of some keys, as far as there are any.
 type Came<V, E> = Result<Vec<Option<V>>, E>;
 
-/// What a function of threads computes, as a task would.
-fn at_once<Id, V, R: ValuesBy<Id, V>, E>(
-    name: &'static str,
-    mut compute: impl FnMut(&[Id]) -> Result<R, E>,
-) -> impl FnMut(Vec<Id>) -> Ready<Came<V, E>> {
-    move |ids| ready(compute(&ids).map(|values| values.split(name, &ids)))
-}
-
-pub async fn call_async<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, E, F>(
+pub async fn call_async<Id, K, R, H: Handle, E, T: Future<Output = Result<R, E>>>(
     function: Function<E>,
+    returned: Returned<Id, K, H::Value, R>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
-    mut compute: impl FnMut(Vec<Id>) -> F,
-) -> Result<R, E>
-where
-    F: Future<Output = Result<R, E>>,
-{
-    let later = |ids: Vec<Id>| split(function.name, ids.clone(), compute(ids));
-    function.run(Caller::Task, ids, entry, later).await
+    mut compute: impl FnMut(Vec<Id>) -> T,
+) -> Result<R, E> {
+    let later = |ids: Vec<Id>| {
+        let values = compute(ids.iter().map(returned.copy).collect());
+        split(function.name, &returned, ids, values)
+    };
+    function.run(Caller::Task, &returned, ids, entry, later).await
 }
 
-async fn split<Id, V, R: ValuesBy<Id, V>, E>(
+async fn split<Id, K, V, R, E>(
     name: &'static str,
+    returned: &Returned<Id, K, V, R>,
     ids: Vec<Id>,
     values: impl Future<Output = Result<R, E>>,
 ) -> Came<V, E> {
-    values.await.map(|values| values.split(name, &ids))
+    values.await.map(|values| returned.split(values, name, &ids))
 }
 
 impl<E> Function<E> {
-    async fn run<Id: Clone, H: Handle, R: ValuesBy<Id, H::Value>, F>(
+    async fn run<Id, K, V: Value, R, H: Handle<Value = V>, T: Future<Output = Came<V, E>>>(
         &self,
         caller: Caller<'_>,
+        returned: &Returned<Id, K, V, R>,
         ids: &[Id],
         entry: impl Fn(&Id) -> H,
-        mut compute: impl FnMut(Vec<Id>) -> F,
-    ) -> Result<R, E>
-    where
-        F: Future<Output = Came<H::Value, E>>,
-    {
+        mut compute: impl FnMut(Vec<Id>) -> T,
+    ) -> Result<R, E> {
         let keys = Keys::new(ids, entry);
         let (mut values, missing) = if self.refreshes {
             (keys.calls.iter().map(|_| None).collect(), (0..keys.calls.len()).collect())
@@ -304,37 +401,43 @@ impl<E> Function<E> {
         if !missing.is_empty() {
             let wanted: Vec<&Id> = missing.iter().map(|place| keys.ids[*place]).collect();
             let calls: Vec<_> = missing.iter().map(|place| keys.calls[*place].clone()).collect();
-            let compute = |places: Vec<usize>| compute(places.into_iter().map(|place| wanted[place].clone()).collect());
+            let copy = returned.copy;
+            let compute = |places: Vec<usize>| compute(places.into_iter().map(|place| copy(wanted[place])).collect());
             let many = Many { compute, share: self.share, refusal: self.refusal, refreshes: self.refreshes };
             // Boxed, so that the future of hits is small.
             let computed = Box::pin(many.run(caller, &calls)).await?;
             missing.into_iter().zip(computed).for_each(|(place, value)| values[place] = value);
         }
-        Ok(keys.join(values))
+        Ok(keys.join(values, returned))
     }
 }
 
 /// The values that are there and fresh, by their keys.
-pub fn get<Id, K: KeyFrom<Id>, H: Handle>(ids: &[Id], entry: impl Fn(&Id) -> H) -> Result<HashMap<K, H::Value>, Error> {
-    block_on(found(Caller::Thread, ids, entry))
-}
-
-pub async fn get_async<Id, K: KeyFrom<Id>, H: Handle>(
+pub fn get<Id, K, R, H: Handle>(
+    returned: Returned<Id, K, H::Value, R>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
 ) -> Result<HashMap<K, H::Value>, Error> {
-    found(Caller::Task, ids, entry).await
+    block_on(get_all(Caller::Thread, returned, ids, entry))
 }
 
-async fn found<Id, K: KeyFrom<Id>, H: Handle>(
+pub async fn get_async<Id, K, R, H: Handle>(
+    returned: Returned<Id, K, H::Value, R>,
+    ids: &[Id],
+    entry: impl Fn(&Id) -> H,
+) -> Result<HashMap<K, H::Value>, Error> {
+    get_all(Caller::Task, returned, ids, entry).await
+}
+
+async fn get_all<Id, K, R, H: Handle>(
     caller: Caller<'_>,
+    returned: Returned<Id, K, H::Value, R>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
 ) -> Result<HashMap<K, H::Value>, Error> {
     let keys = Keys::new(ids, entry);
     let values = Call::get_many(&keys.calls, caller).await?.into_iter().map(|value| value.map(owned));
-    let found = keys.ids.into_iter().zip(values);
-    Ok(found.filter_map(|(id, value)| Some((K::key_from(id), value?))).collect())
+    Ok((returned.found)(&mut keys.ids.into_iter().zip(values), returned.copy))
 }
 
 pub fn set<Id, H: Handle>(

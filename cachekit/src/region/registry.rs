@@ -14,7 +14,7 @@ use super::{Region, RegionBuilder};
 use crate::companion::{Annotated, AnyFunction};
 use crate::error::{Error, Kind};
 use crate::flight::block_on;
-use crate::info::FnInfo;
+use crate::info::{FnInfo, Repeated};
 use crate::remote::Caller;
 use crate::timing::Ttl;
 
@@ -234,12 +234,14 @@ pub fn check() -> Result<(), Error> {
                     let (first_file, first_line) = first.place();
                     faults.push(format!(
                         "{file}:{line}: the keys of this function, `{text}|…`, are also those of the one at \
-                         {first_file}:{first_line}: write `namespace = \"…\"` on one of them"
+                         {first_file}:{first_line}: {}",
+                        info.told_apart_by(first)
                     ));
                 }
             }
         }
     }
+    faults.extend(inventory::iter::<Repeated>.into_iter().filter_map(repeated_misfit));
     if faults.is_empty() {
         return Ok(());
     }
@@ -250,6 +252,22 @@ pub fn check() -> Result<(), Error> {
         let _ = write!(message, "\n  {fault}");
     }
     Err(Error::new(Kind::Check, message))
+}
+
+/// A region that a function names in vain, as its entries are those of a function of another region.
+fn repeated_misfit(Repeated { given, entries_of }: &Repeated) -> Option<String> {
+    let (of, (file, line)) = (entries_of(), given.place());
+    let misfit = match (given.region(), of.region()) {
+        (Err(error), _) if error.is_unknown_region() => error.to_string(),
+        (Ok(given), Ok(region)) if !Arc::ptr_eq(given.core(), region.core()) => format!(
+            "its entries are those of `{}`, in region `{}`: write that one in place of `{}`, or none",
+            of.path(),
+            region.name(),
+            given.name(),
+        ),
+        _ => return None,
+    };
+    Some(format!("{file}:{line}: `{}`: {misfit}", given.path()))
 }
 
 /// Why the region's backend can never be used, if that is so; one that cannot be reached just now may be later.
@@ -281,9 +299,11 @@ fn function_misfits(info: &FnInfo, region: &Region) -> Vec<String> {
     let settings = region.core().settings();
     let own = info.timing();
     let ttl = info.effective_ttl(settings.ttl);
-    let mut misfits = own.or(settings.timing).misfits(ttl);
+    let timing = own.or(settings.timing);
+    let mut misfits = timing.misfits(ttl);
     let inherited = settings.timing.misfits(ttl);
     misfits.retain(|misfit| !inherited.contains(misfit));
+    misfits.extend(info.failure_misfit(&timing).map(str::to_owned));
     misfits.extend(info.runner_misfit(region.core()).map(str::to_owned));
     misfits.extend(info.key_misfit(region.core()).map(str::to_owned));
     misfits
@@ -322,9 +342,9 @@ pub(crate) fn functions(core: &Arc<Core>, text: &str) -> Result<Vec<&'static dyn
     let mut found =
         FUNCTIONS.get(path).into_iter().flatten().filter(|annotated| has_keys(annotated.info(), core, text));
     match (found.next(), found.next()) {
-        (Some(_), Some(_)) => Err(Error::new(
+        (Some(one), Some(other)) => Err(Error::new(
             Kind::Check,
-            format!("two functions have the keys `{text}|…`: write `namespace = \"…\"` on one of them"),
+            format!("two functions have the keys `{text}|…`: {}", one.info().told_apart_by(other.info())),
         )),
         (function, _) => Ok(function.map(|annotated| annotated.functions()).unwrap_or_default()),
     }
