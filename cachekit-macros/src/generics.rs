@@ -110,7 +110,7 @@ impl Parameters {
         if params.is_empty() && unnamed.is_empty() {
             return (TokenStream::new(), TokenStream::new());
         }
-        let params = params.iter().map(hygiene::repeated);
+        let params = params.iter().map(declared);
         let predicates = predicates.iter().map(hygiene::repeated);
         (quote!(<#(#params,)* #(#unnamed),*>), quote!(where #(#predicates,)*))
     }
@@ -121,6 +121,16 @@ impl Parameters {
         let names: Vec<TokenStream> = written.chain(self.unnamed.iter().map(|_| quote!(_))).collect();
         (!names.is_empty()).then(|| quote!(::<#(#names),*>))
     }
+}
+
+/// A parameter, of which only the bounds are the user's own tokens: where the compiler adds one, it finds the others.
+fn declared(param: &GenericParam) -> TokenStream {
+    let mut named = param.clone();
+    let GenericParam::Type(named) = &mut named else { return hygiene::repeated(param) };
+    let bounds = std::mem::take(&mut named.bounds);
+    let colon = named.colon_token.take().map(hygiene::repeated);
+    let named = hygiene::repeated(&*named);
+    quote!(#named #colon #bounds)
 }
 
 fn name(param: &GenericParam) -> Option<&Ident> {

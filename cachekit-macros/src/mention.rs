@@ -19,6 +19,24 @@ pub(crate) fn names<'a>(expressions: impl IntoIterator<Item = &'a Expr>) -> Vec<
     find.0
 }
 
+/// The name that an expression begins with.
+///
+/// Input: `&org.name()[..3]`. Output: `org`.
+pub(crate) fn first(expression: &Expr) -> Option<&Ident> {
+    match expression {
+        Expr::Path(path) => path.path.get_ident(),
+        Expr::Field(field) => first(&field.base),
+        Expr::MethodCall(call) => first(&call.receiver),
+        Expr::Index(index) => first(&index.expr),
+        Expr::Reference(reference) => first(&reference.expr),
+        Expr::Unary(unary) => first(&unary.expr),
+        Expr::Cast(cast) => first(&cast.expr),
+        Expr::Paren(inner) => first(&inner.expr),
+        Expr::Group(inner) => first(&inner.expr),
+        _ => None,
+    }
+}
+
 struct Find(Vec<Ident>);
 
 impl VisitMut for Find {
@@ -105,6 +123,14 @@ mod tests {
         assert_eq!(of("Kind::id(&name[..3])"), (vec!["name".into()], "Kind::id(&name[..3])".into()));
         assert_eq!(of("*page as u64 + 1"), (vec!["page".into()], "*page as u64+1".into()));
         assert_eq!(of("Key { id, page: number }").0, ["id", "number"]);
+    }
+
+    #[test]
+    fn an_expression_begins_with_a_name_or_not() {
+        let begins = |text: &str| first(&syn::parse_str(text).unwrap()).map(ToString::to_string);
+        assert_eq!(begins("&org.name()[..3]").as_deref(), Some("org"));
+        assert_eq!(begins("*page as u64").as_deref(), Some("page"));
+        assert_eq!(begins("current_tenant()"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! `Clone`? a `KeyPart`?) is left to bounds that the expansion places at the user's types.
 
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::visit_mut::VisitMut;
 use syn::{FnArg, GenericParam, Ident, ReturnType, Safety, Signature, Type, TypeReference};
 
@@ -13,6 +14,7 @@ use crate::argument::Argument;
 use crate::attrs;
 use crate::errors::Errors;
 use crate::lifetimes::{self, Borrow};
+use crate::mention;
 use crate::model::{Home, Model};
 use crate::owner;
 use crate::owning::Owning;
@@ -198,6 +200,23 @@ pub(crate) fn of_one_key(model: &Model, errors: &mut Errors) {
             format_args!("`{keyword}` is for functions of many keys: write it in `#[cache_multi_on_arguments(…)]`"),
         );
     }
+}
+
+/// In `key(…)` of a method a name that begins an expression is an argument, or a field that lacks its `self`, unless it is
+/// written as constants are. The key is left out then: it could only be told again that there is no such name.
+pub(crate) fn fields(model: &mut Model, errors: &mut Errors) {
+    let is_argument = |name: &Ident| model.arguments.iter().any(|argument| argument.has(&name.unraw().to_string()));
+    let is_lower_case = |name: &Ident| name.unraw().to_string().starts_with(char::is_lowercase);
+    let names = model.key_expressions().into_iter().flatten().filter_map(mention::first);
+    let fields: Vec<Ident> =
+        names.filter(|name| is_lower_case(name) && *name != "self" && !is_argument(name)).cloned().collect();
+    if model.receiver.is_none() || fields.is_empty() {
+        return;
+    }
+    for name in fields {
+        errors.at(&name, format_args!("no argument is called `{name}`; a field is written `self.{name}`"));
+    }
+    model.args.key = None;
 }
 
 /// Tags are made of what companions such as `set` know too: of what forms the key.

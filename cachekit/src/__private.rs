@@ -253,6 +253,30 @@ impl<V: Value, K: ArgKey> State for Function<V, K> {
     }
 }
 
+/// Lists a state, if it is one, in the same way as [`ErrorOf`] finds out: of values that cannot be cached is told elsewhere.
+#[derive(Debug)]
+pub struct StateOf<F: 'static>(pub &'static F);
+
+pub trait ListState {
+    fn listed(&self) -> Annotated;
+}
+
+impl<F: State> ListState for StateOf<F> {
+    fn listed(&self) -> Annotated {
+        self.0.listed()
+    }
+}
+
+pub trait ListNothing {
+    fn listed(&self) -> Annotated;
+}
+
+impl<F> ListNothing for &StateOf<F> {
+    fn listed(&self) -> Annotated {
+        unreachable!("a function whose values cannot be cached is not compiled")
+    }
+}
+
 /// The state of a function by the type of its companions.
 #[derive(Debug)]
 pub struct Of<F>(PhantomData<fn() -> F>);
@@ -278,6 +302,14 @@ pub struct At<F: 'static> {
     key: KeyWriter,
 }
 
+impl<F> At<F> {
+    /// Of any type: whether its values can be cached is told where the state is made.
+    #[inline]
+    pub fn new(state: &'static F, key: KeyWriter) -> Self {
+        Self { state, key }
+    }
+}
+
 /// No tags, where names of some are expected.
 #[inline]
 #[must_use]
@@ -289,11 +321,6 @@ pub fn no_tags() -> TagNames {
 ///
 /// These are compiled for each function, so there is nothing in them but the way to what is compiled for each type of value.
 impl<F: State> At<F> {
-    #[inline]
-    pub fn new(state: &'static F, key: KeyWriter) -> Self {
-        Self { state, key }
-    }
-
     #[inline]
     pub fn call<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
         self,

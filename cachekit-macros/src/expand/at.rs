@@ -101,15 +101,18 @@ pub(super) fn of_owner(model: &Model) -> Option<TokenStream> {
     // An owner that only the user has named may be another type, which has no such function: then that is all to be said.
     let is_handed = model.owner().is_some_and(|owner| owner.is_handed);
     let listed = if is_handed {
-        quote!(by(|| #krate::__private::State::listed(Self::#function())))
+        quote!(#krate::__private::State::listed(Self::#function()))
     } else {
-        quote!(state(&FUNCTION))
+        quote!({
+            use #krate::__private::{ListNothing as _, ListState as _};
+            (&#krate::__private::StateOf(&FUNCTION)).listed()
+        })
     };
     let items = model.outside(quote! {
         #no_hidden_result
         static FUNCTION: #krate::__private::Function<#value, #key> = #state;
         #krate::__private::inventory::submit! {
-            #krate::__private::Annotated::#listed
+            #krate::__private::Annotated::by(|| #listed)
         }
     });
     let found = hygiene::in_place_of(&quote!(&FUNCTION), model.output.kept());

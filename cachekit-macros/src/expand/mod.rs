@@ -47,12 +47,13 @@ pub(crate) fn cache_on_arguments(args: TokenStream, tokens: &TokenStream) -> Tok
 
     let faults_of_options = errors.len();
     validate::signature(&item.sig, &args, &mut errors);
-    let model = Model::new(item, args);
+    let mut model = Model::new(item, args);
     validate::value(&model, &mut errors);
     // Of an owner that cannot be read nothing can be written.
     let has_owner = model.owner().is_some() || !model.args.owner_is_mentioned;
     let is_expandable = has_owner && errors.len() == faults_of_options;
     validate::options(&model, &mut errors);
+    validate::fields(&mut model, &mut errors);
     validate::of_one_key(&model, &mut errors);
     if !is_expandable {
         return fallback::unchanged(tokens, errors);
