@@ -209,18 +209,18 @@ fn entry(many: &Many) -> TokenStream {
     let is_id = |argument: &Argument| argument.name == arguments[many.place].name;
     if let Some(path) = many.entries_of() {
         // Named first, so that each is compared with the other function's at its type.
-        let (copies, copied): (Vec<_>, Vec<_>) = key_arguments
+        let (copies, names): (Vec<_>, Vec<_>) = key_arguments
             .iter()
             .map(|argument| {
-                let copy = hygiene::local(&argument.name.to_string());
+                let copy = hygiene::as_local(&argument.name);
                 let again =
                     if is_id(argument) { quote!(#krate::__private::many::again(#id)) } else { again(krate, argument) };
-                let copied = hygiene::located(&copy, &argument.ty);
-                (quote!(let #copy = #again;), copied)
+                let name = hygiene::located(&copy, &argument.ty);
+                (quote!(let #copy = #again;), name)
             })
             .unzip();
         let shared = shared(many);
-        let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#copied),*));
+        let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#names),*));
         let (_, end) = hygiene::ends(path);
         arguments.set_span(arguments.span().located_at(end));
         let entry = hygiene::located(quote!(<#shared>::entry), path);
