@@ -101,6 +101,12 @@ pub trait ValuesBy<Id, V>: Values<Id> + Sized {
 /// How keys are copied.
 type Copy<Id> = fn(&Id) -> Id;
 
+/// What a function returned, as the value of each key.
+type Split<Id, V, R> = fn(R, &str, &[Id], Copy<Id>) -> Vec<Option<V>>;
+
+/// The value of each key, as far as there is one, as something that holds them.
+type Joined<Id, V, R> = fn(&mut dyn Iterator<Item = (&Id, Option<V>)>, Copy<Id>) -> R;
+
 impl<Id, K: KeyFrom<Id>, V, S: BuildHasher + Default> ValuesBy<Id, V> for HashMap<K, V, S> {
     fn split(mut self, _: &str, ids: &[Id], copy: Copy<Id>) -> Vec<Option<V>> {
         ids.iter().map(|id| self.remove(&K::key_from(copy(id)))).collect()
@@ -121,8 +127,8 @@ impl<Id, K: KeyFrom<Id> + Ord, V> ValuesBy<Id, V> for BTreeMap<K, V> {
     }
 }
 
-fn by_keys<'a, Id, K: KeyFrom<Id>, V>(
-    values: &mut dyn Iterator<Item = (&'a Id, Option<V>)>,
+fn by_keys<Id, K: KeyFrom<Id>, V>(
+    values: &mut dyn Iterator<Item = (&Id, Option<V>)>,
     copy: Copy<Id>,
 ) -> impl Iterator<Item = (K, V)> {
     values.filter_map(move |(id, value)| Some((K::key_from(copy(id)), value?)))
@@ -158,9 +164,9 @@ impl<Id, V, R: ValuesBy<Id, V>, E> ValuesBy<Id, V> for Result<R, E> {
 /// Whoever has one need not show again that the types are those that a function of many keys can have: that is told once.
 pub struct Returned<Id, K, V, R> {
     copy: Copy<Id>,
-    split: fn(R, &str, &[Id], Copy<Id>) -> Vec<Option<V>>,
-    join: fn(&mut dyn Iterator<Item = (&Id, Option<V>)>, Copy<Id>) -> R,
-    found: fn(&mut dyn Iterator<Item = (&Id, Option<V>)>, Copy<Id>) -> HashMap<K, V>,
+    split: Split<Id, V, R>,
+    join: Joined<Id, V, R>,
+    found: Joined<Id, V, HashMap<K, V>>,
 }
 
 impl<Id, K, V, R> Returned<Id, K, V, R> {

@@ -246,18 +246,25 @@ impl Call {
     }
 }
 
-impl<V: Value, E: Send + 'static, A, B> Work<V, E, A, B, ()> {
+// The bounds of the error stand at the methods, so that one without them is told so, and not that there is no method.
+impl<V: Value, E, A, B> Work<V, E, A, B, ()> {
     /// Renewals run in the background, on arguments that `own` makes.
     #[must_use]
     #[inline]
-    pub fn renewed(self, own: fn(&A) -> Owned<V, E>) -> Work<V, E, A, B, Owned<V, E>> {
+    pub fn renewed(self, own: fn(&A) -> Owned<V, E>) -> Work<V, E, A, B, Owned<V, E>>
+    where
+        E: Send + 'static,
+    {
         self.with(Renewal { own, start, is_async: false })
     }
 
     /// As [`renewed`](Self::renewed), for tasks.
     #[must_use]
     #[inline]
-    pub fn renewed_async(self, own: fn(&A) -> OwnedTask<V, E>) -> Work<V, E, A, B, OwnedTask<V, E>> {
+    pub fn renewed_async(self, own: fn(&A) -> OwnedTask<V, E>) -> Work<V, E, A, B, OwnedTask<V, E>>
+    where
+        E: Send + 'static,
+    {
         self.with(Renewal { own, start: start_async, is_async: true })
     }
 
