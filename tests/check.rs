@@ -138,7 +138,7 @@ fn impatient(id: u64) -> u64 {
 #[expect(dead_code, reason = "it is enough that it is there")]
 #[cache_on_arguments(region = "fine", ttl = "1m", stale_if_error = "1h")]
 fn failing(id: u64) -> Result<u64, String> {
-    Ok(id)
+    if id > 0 { Ok(id) } else { Err("there is none".to_owned()) }
 }
 
 #[expect(dead_code, reason = "it is enough that it is there")]
