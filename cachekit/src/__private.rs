@@ -30,7 +30,7 @@ use crate::key::Key;
 pub use crate::key::generator::KeyContext;
 pub use crate::key::part::{KeyPart, width_max, width_sum};
 pub use crate::key::writer::KeyWriter;
-use crate::near::argkey::ArgKey;
+use crate::near::argkey::{ArgKey, PackedKey};
 pub use crate::near::argkey::{Fit, Width, word_count as words};
 use crate::options::CallOptions;
 use crate::region::call::Call;
@@ -305,8 +305,14 @@ pub struct At<F: 'static> {
 impl<F> At<F> {
     /// Of any type: whether its values can be cached is told where the state is made.
     #[inline]
-    pub fn new(state: &'static F, key: KeyWriter) -> Self {
-        Self { state, key }
+    pub fn new(state: &'static F) -> Self {
+        Self { state, key: KeyWriter::new() }
+    }
+
+    /// Where the key is written, in place.
+    #[inline]
+    pub fn writer(&mut self) -> &mut KeyWriter {
+        &mut self.key
     }
 }
 
@@ -323,11 +329,15 @@ pub fn no_tags() -> TagNames {
 impl<F: State> At<F> {
     #[inline]
     pub fn call<E, A, B: FnOnce(A) -> Result<F::Value, E>, D: Renews>(
-        self,
+        &self,
         share: Option<Share<E>>,
         work: Work<F::Value, E, A, B, D>,
     ) -> Result<F::Value, E> {
-        call(self.state.function(), self.key, share, work)
+        let function = self.state.function();
+        match F::ArgKey::lookup(&self.key).and_then(|key| function.hit(key)) {
+            Some(value) => Ok(value),
+            None => miss(function, F::ArgKey::pack(&self.key), share, work),
+        }
     }
 
     #[inline]
@@ -337,9 +347,9 @@ impl<F: State> At<F> {
         work: Work<F::Value, E, A, B, D>,
     ) -> impl Future<Output = Result<F::Value, E>> {
         let function = self.state.function();
-        match function.hit(&self.key) {
+        match F::ArgKey::lookup(&self.key).and_then(|key| function.hit(key)) {
             Some(value) => Either::Left(ready(Ok(value))),
-            None => Either::Right(valued(function.expect_call(&self.key), share, work)),
+            None => Either::Right(valued(function.expect_call(F::ArgKey::pack(&self.key).to_bytes()), share, work)),
         }
     }
 
@@ -348,7 +358,7 @@ impl<F: State> At<F> {
         share: Option<Share<E>>,
         work: Work<F::Value, E, A, B, D>,
     ) -> Result<Fetched<F::Value>, E> {
-        let call = self.state.function().expect_call(&self.key);
+        let call = self.state.function().expect_call(self.key.to_bytes());
         let core = Arc::clone(&call.core);
         call.run(share, work).map(|served| Fetched::new(served, core.now()))
     }
@@ -358,7 +368,7 @@ impl<F: State> At<F> {
         share: Option<Share<E>>,
         work: Work<F::Value, E, A, B, D>,
     ) -> Result<Fetched<F::Value>, E> {
-        let call = self.state.function().expect_call(&self.key);
+        let call = self.state.function().expect_call(self.key.to_bytes());
         let core = Arc::clone(&call.core);
         Box::pin(call.run_async(Caller::Task, share, work)).await.map(|served| Fetched::new(served, core.now()))
     }
@@ -398,7 +408,7 @@ impl<F: State> At<F> {
     }
 
     fn optional(self, options: impl FnOnce(CallOptions) -> CallOptions) -> Call {
-        let mut call = self.state.function().expect_call(&self.key);
+        let mut call = self.state.function().expect_call(self.key.to_bytes());
         call.options = options(CallOptions::default());
         call
     }
@@ -428,21 +438,21 @@ impl<F: State> At<F> {
     }
 
     pub fn invalidate(self) -> Result<(), Error> {
-        invalidate(self.state.function().call(&self.key))
+        invalidate(self.state.function().call(self.key.to_bytes()))
     }
 
     #[must_use]
     pub fn invalidate_async(self) -> BoxFuture<'static, Result<(), Error>> {
-        invalidate_async(self.state.function().call(&self.key))
+        invalidate_async(self.state.function().call(self.key.to_bytes()))
     }
 
     pub fn expire(self) -> Result<(), Error> {
-        expire(self.state.function().call(&self.key))
+        expire(self.state.function().call(self.key.to_bytes()))
     }
 
     #[must_use]
     pub fn expire_async(self) -> BoxFuture<'static, Result<(), Error>> {
-        expire_async(self.state.function().call(&self.key))
+        expire_async(self.state.function().call(self.key.to_bytes()))
     }
 
     #[must_use]
@@ -463,28 +473,15 @@ impl<F: State> At<F> {
 
 // Compiled for each type of value and of key, rather than for each function.
 
-#[inline]
-fn call<V: Value, K: ArgKey, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews>(
-    function: &'static Function<V, K>,
-    key: KeyWriter,
-    share: Option<Share<E>>,
-    work: Work<V, E, A, B, D>,
-) -> Result<V, E> {
-    match function.hit(&key) {
-        Some(value) => Ok(value),
-        None => miss(function, &key, share, work),
-    }
-}
-
 #[cold]
 #[inline(never)]
 fn miss<V: Value, K: ArgKey, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews>(
     function: &'static Function<V, K>,
-    key: &KeyWriter,
+    key: K::Packed<'_>,
     share: Option<Share<E>>,
     work: Work<V, E, A, B, D>,
 ) -> Result<V, E> {
-    function.expect_call(key).run(share, work).map(|served| served.value)
+    function.expect_call(key.to_bytes()).run(share, work).map(|served| served.value)
 }
 
 /// The rest of a call in a task, boxed, so that the future of a hit is small.
@@ -540,7 +537,7 @@ fn call_to_get<V: Value, K: ArgKey>(
     key: &KeyWriter,
     tags: impl FnOnce() -> TagNames,
 ) -> Result<Call, Error> {
-    let mut call = function.call(key)?;
+    let mut call = function.call(key.to_bytes())?;
     if call.remote().is_some() {
         call.tags = tags();
     }
@@ -552,13 +549,13 @@ fn call_to_set<V: Value, K: ArgKey>(
     key: &KeyWriter,
     tags: TagNames,
 ) -> Result<Call, Error> {
-    let mut call = function.call(key)?;
+    let mut call = function.call(key.to_bytes())?;
     call.tags = tags;
     Ok(call)
 }
 
 fn tagged_call<V: Value, K: ArgKey>(function: &'static Function<V, K>, key: &KeyWriter, tags: TagNames) -> Call {
-    let mut call = function.expect_call(key);
+    let mut call = function.expect_call(key.to_bytes());
     call.tags = tags;
     call
 }

@@ -14,8 +14,8 @@ use crate::codec::Codec;
 use crate::error::Error;
 use crate::generic::Generic;
 use crate::info::FnInfo;
-use crate::key::Key;
 use crate::key::writer::KeyWriter;
+use crate::key::{Arguments, Key};
 use crate::near::Near;
 use crate::near::argkey::ArgKey;
 use crate::near::table::Table;
@@ -302,7 +302,7 @@ impl<V, K> Function<V, K> {
 impl<V: Value, K: ArgKey> Function<V, K> {
     /// The value, if it is in this process and fresh: the whole of a hit.
     #[inline]
-    pub(crate) fn hit(&self, key: &KeyWriter) -> Option<V> {
+    pub(crate) fn hit(&self, key: K::Lookup<'_>) -> Option<V> {
         let attached = self.attached.get()?;
         let core = &*attached.core;
         let value = attached.table.hit(key, core.epoch(), || core.now())?;
@@ -326,7 +326,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     }
 
     /// The call with this key, for everything that is not a hit.
-    pub(crate) fn call(&'static self, key: &KeyWriter) -> Result<Call, Error> {
+    pub(crate) fn call(&'static self, arguments: Arguments) -> Result<Call, Error> {
         let attached = self.attach()?;
         let policy = Policy {
             values: self,
@@ -335,7 +335,6 @@ impl<V: Value, K: ArgKey> Function<V, K> {
             timing: self.info.timing(),
             error_ttl: self.info.own_error_ttl(),
         };
-        let arguments = key.to_bytes();
         if let Some(text) = self.info.generated(&attached.core, &arguments) {
             return Ok(attached.region.entry_by_hand(&text, policy));
         }
@@ -355,8 +354,8 @@ impl<V: Value, K: ArgKey> Function<V, K> {
     /// # Panics
     ///
     /// If the region does not exist, with everything that is needed to mend it.
-    pub(crate) fn expect_call(&'static self, key: &KeyWriter) -> Call {
-        self.call(key).unwrap_or_else(|error| self.info.refuse(&error))
+    pub(crate) fn expect_call(&'static self, arguments: Arguments) -> Call {
+        self.call(arguments).unwrap_or_else(|error| self.info.refuse(&error))
     }
 
     /// The key of a call.

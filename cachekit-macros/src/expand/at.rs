@@ -17,10 +17,10 @@ use crate::model::{Home, Model};
 /// Output:
 /// ```text
 /// fn cachekit_at(id: &u64) -> At<Of<load_user>> {
-///     At::new(Of::THIS, { … the key … })
+///     … the key, into `At::new(Of::THIS)` …
 /// }
 /// fn cachekit_find_at(id: &u64) -> At<impl State<Value = User> + use<>> {
-///     At::new(Self::cachekit_find_state(), { … the key … })
+///     … the key, into `At::new(Self::cachekit_find_state())` …
 /// }
 /// ```
 pub(super) fn function(model: &Model) -> Option<TokenStream> {
@@ -33,7 +33,6 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
     let (generics, bounds) = parameters.declared();
     let this = model.key_self().map(|this| quote!(&#this,));
     let arguments = key::parameters(model);
-    let written = key::written(model);
     let (returned, items, state) = if model.is_plain() {
         let companion = &model.companion;
         (quote!(#krate::__private::Of<#companion>), TokenStream::new(), quote!(#krate::__private::Of::THIS))
@@ -54,7 +53,7 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
         if model.is_plain() { tokens } else { hygiene::in_place_of(&tokens, model.output.kept()) }
     };
     let returned = placed(quote!(#krate::__private::At<#returned>));
-    let result = placed(quote!(#krate::__private::At::new(#state, { #written })));
+    let result = key::written(model, &placed(state));
     Some(quote! {
         #[doc(hidden)]
         #[inline]
@@ -141,7 +140,8 @@ fn instantiated(model: &Model) -> (TokenStream, TokenStream) {
     let value = check::value(model);
     let state = check::state(model, info::info(model));
     let call = hygiene::in_place_of(&quote!(GENERIC.state::<#value, _>), model.output.kept());
-    (model.outside(items), quote!({ #no_hidden_result #call(|| #state) }))
+    let outside = model.outside(items);
+    (quote!(#outside #no_hidden_result), quote!(#call(|| #state)))
 }
 
 /// The entry of a call.
@@ -150,17 +150,14 @@ fn instantiated(model: &Model) -> (TokenStream, TokenStream) {
 pub(super) fn call(model: &Model) -> TokenStream {
     let names: Vec<_> = model.key_arguments().into_iter().map(|argument| &argument.name).collect();
     if model.home == Home::Inline {
-        let krate = &model.krate;
         let (items, of_call) = instantiated(model);
-        let written = key::written(model);
+        let written = key::written(model, &of_call);
         let is_owner = check::is_owner(model);
         return quote!({
             #is_owner
             #items
-            #krate::__private::At::new(#of_call, {
-                #(let #names = &#names;)*
-                #written
-            })
+            #(let #names = &#names;)*
+            #written
         });
     }
     let (host, function, given) = (model.host(), model.hidden_ident("at"), model.key_parameters().given());

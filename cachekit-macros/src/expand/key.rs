@@ -21,22 +21,22 @@ pub(super) fn parameters(model: &Model) -> TokenStream {
     quote!(#(#names: #references),*)
 }
 
-/// What writes the key, where the arguments are references.
+/// What writes the key of an entry, where the arguments are references.
 ///
 /// Input: `id: u64, name: &str`.
 /// Output:
 /// ```text
-/// let mut writer = KeyWriter::new();
-/// <u64 as KeyPart>::write_key(id, &mut writer);
-/// <&str as KeyPart>::write_key(name, &mut writer);
-/// writer
+/// let mut at = At::new(state);
+/// let writer = at.writer();
+/// <u64 as KeyPart>::write_key(id, writer);
+/// <&str as KeyPart>::write_key(name, writer);
+/// at
 /// ```
 /// With `key(…)` its expressions are written, in a scope where the arguments are references.
-pub(super) fn written(model: &Model) -> TokenStream {
+pub(super) fn written(model: &Model, state: &TokenStream) -> TokenStream {
     let krate = &model.krate;
     let arguments = model.key_arguments();
     let writer = hygiene::local("writer");
-    let mutability = (!model.key_names().is_empty()).then(|| quote!(mut));
     let parts = match model.key_expressions() {
         None => arguments.iter().map(|argument| part(model, argument, &writer)).collect(),
         Some(expressions) => {
@@ -44,14 +44,18 @@ pub(super) fn written(model: &Model) -> TokenStream {
             let expressions = expressions.iter().map(by_reference);
             quote! {
                 #(#unpacked)*
-                #(#krate::KeyPart::write_key(#expressions, &mut #writer);)*
+                #(#krate::KeyPart::write_key(#expressions, #writer);)*
             }
         }
     };
+    let at = hygiene::local("at");
+    let writer = (!model.key_names().is_empty()).then(|| quote!(let #writer = #at.writer();));
+    let mutability = writer.as_ref().map(|_| quote!(mut));
     quote! {
-        let #mutability #writer = #krate::__private::KeyWriter::new();
-        #parts
+        let #mutability #at = #krate::__private::At::new(#state);
         #writer
+        #parts
+        #at
     }
 }
 
@@ -73,10 +77,10 @@ fn part(model: &Model, argument: &Argument, writer: &impl ToTokens) -> TokenStre
         let ty = &argument.ty;
         let (_, last) = hygiene::ends(ty);
         let path = hygiene::in_place_of(&quote!(#krate::KeyPart::write_key), ty);
-        return quote_spanned!(last=> #path(#name, &mut #writer););
+        return quote_spanned!(last=> #path(#name, #writer););
     }
     let ty = model.elided(&argument.named);
-    quote!(<#ty as #krate::KeyPart>::write_key(#name, &mut #writer);)
+    quote!(<#ty as #krate::KeyPart>::write_key(#name, #writer);)
 }
 
 /// Input: `org.id`. Output: `&(org.id)`, from the first token to the last of what the user wrote, to point at.

@@ -217,6 +217,9 @@ impl KeyWriter {
 
     #[inline]
     fn sized(&mut self, tag: u8, bytes: &[u8]) {
+        if bytes.len() < 0x80 && self.len + 2 + bytes.len() <= INLINE {
+            return self.short(u64::from(tag) | (bytes.len() as u64) << 8, bytes);
+        }
         self.put(u64::from(tag), 1);
         // The length as in LEB128: seven bits a byte, the lowest first.
         let mut rest = bytes.len() as u64;
@@ -228,6 +231,27 @@ impl KeyWriter {
         for chunk in bytes.chunks(WORD) {
             self.put(word(chunk), chunk.len());
         }
+    }
+
+    /// As [`put`](Self::put), for two bytes and then some that have room here: no word is read back from memory, where it
+    /// would have to arrive first.
+    #[inline]
+    fn short(&mut self, head: u64, bytes: &[u8]) {
+        let (mut at, mut filled) = (self.len, self.inline[self.len / WORD]);
+        let mut put = |value: u64, count: usize| {
+            let (word, shift) = (at / WORD, at % WORD * 8);
+            self.inline[word] = filled | value << shift;
+            // In two steps, since a shift by all bits is none.
+            let rest = value >> 1 >> (63 - shift);
+            at += count;
+            filled = if at / WORD == word { self.inline[word] } else { rest };
+        };
+        put(head, 2);
+        for chunk in bytes.chunks(WORD) {
+            put(word(chunk), chunk.len());
+        }
+        self.inline[at / WORD] = filled;
+        self.len = at;
     }
 
     /// Appends the lowest `count` bytes of `value`, whose other bytes are zero.

@@ -8,20 +8,63 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use papaya::Equivalent;
 
+use crate::key::Arguments;
 use crate::key::writer::KeyWriter;
 
 const WORD: usize = 8;
 
 /// A key as a table keeps it.
 pub trait ArgKey: Eq + Hash + Send + Sync + Sized + 'static {
+    /// A key as a call has it at hand that is no hit, in as few words.
+    type Packed<'a>: PackedKey;
+
     /// A key as a call looks it up, without an allocation.
     type Lookup<'a>: Hash + Equivalent<Self>;
+
+    fn pack(key: &KeyWriter) -> Self::Packed<'_>;
 
     /// The key of a call; `None` where a part wrote more than its `WIDTH`, which then is in no table.
     fn lookup(key: &KeyWriter) -> Option<Self::Lookup<'_>>;
 
     /// The key with these bytes; `None` where they do not fit, so that no call can have it.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A key as a call has it at hand that is no hit.
+pub trait PackedKey {
+    #[doc(hidden)]
+    fn to_bytes(&self) -> Arguments;
+}
+
+impl PackedKey for &KeyWriter {
+    fn to_bytes(&self) -> Arguments {
+        KeyWriter::to_bytes(self)
+    }
+}
+
+/// [`Words`] of a call: nothing of it is in memory where a hit is all that the call comes to.
+#[derive(Debug)]
+pub enum PackedWords<'a, const N: usize> {
+    Short {
+        words: Words<N>,
+        /// In bytes.
+        len: usize,
+    },
+    /// A part wrote more than its `WIDTH`.
+    Long(&'a KeyWriter),
+}
+
+impl<const N: usize> PackedKey for PackedWords<'_, N> {
+    fn to_bytes(&self) -> Arguments {
+        match self {
+            Self::Short { words, len } => {
+                let mut bytes: Arguments = words.0.iter().flat_map(|word| word.to_le_bytes()).collect();
+                bytes.truncate(*len);
+                bytes
+            }
+            Self::Long(key) => key.to_bytes(),
+        }
+    }
 }
 
 /// A key of at most `N` words.
@@ -37,7 +80,18 @@ impl<const N: usize> Hash for Words<N> {
 }
 
 impl<const N: usize> ArgKey for Words<N> {
+    type Packed<'a> = PackedWords<'a, N>;
     type Lookup<'a> = Self;
+
+    #[inline]
+    fn pack(key: &KeyWriter) -> PackedWords<'_, N> {
+        let len = key.len();
+        if len <= N * WORD {
+            PackedWords::Short { words: Self(key.first_words()), len }
+        } else {
+            PackedWords::Long(key)
+        }
+    }
 
     #[inline]
     fn lookup(key: &KeyWriter) -> Option<Self> {
@@ -50,17 +104,38 @@ impl<const N: usize> ArgKey for Words<N> {
 }
 
 /// A key of any length.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct AnyArgKey {
     head: Words<4>,
     tail: Option<Box<[u64]>>,
 }
 
+impl Hash for AnyArgKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_any(self.head, self.tail.as_deref(), state);
+    }
+}
+
+/// As [`Words`]; what has no tail is hashed without a word on that.
+#[inline]
+fn hash_any<H: Hasher>(head: Words<4>, tail: Option<&[u64]>, state: &mut H) {
+    head.hash(state);
+    tail.into_iter().flatten().for_each(|word| state.write_u64(*word));
+}
+
 /// [`AnyArgKey`] of a call.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub struct AnyLookup<'a> {
     head: Words<4>,
     tail: Option<&'a [u64]>,
+}
+
+impl Hash for AnyLookup<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_any(self.head, self.tail, state);
+    }
 }
 
 impl Equivalent<AnyArgKey> for AnyLookup<'_> {
@@ -71,7 +146,13 @@ impl Equivalent<AnyArgKey> for AnyLookup<'_> {
 }
 
 impl ArgKey for AnyArgKey {
+    type Packed<'a> = &'a KeyWriter;
     type Lookup<'a> = AnyLookup<'a>;
+
+    #[inline]
+    fn pack(key: &KeyWriter) -> &KeyWriter {
+        key
+    }
 
     #[inline]
     fn lookup(key: &KeyWriter) -> Option<AnyLookup<'_>> {

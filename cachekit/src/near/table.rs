@@ -15,7 +15,6 @@ use super::eviction::{Candidate, Inspection};
 use super::{Added, Found, Made, Near, Pinned};
 use crate::clock::{NEVER, Nanos};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
-use crate::key::writer::KeyWriter;
 use crate::tags::Tagged;
 use crate::values::{Shared, owned};
 
@@ -69,9 +68,10 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Table<V, K> {
 
     /// The value, if it is fresh. `now` is asked only where the entry has a ttl.
     #[inline]
-    pub(crate) fn hit(&self, key: &KeyWriter, epoch: Epoch, now: impl FnOnce() -> Nanos) -> Option<V> {
+    #[expect(clippy::needless_pass_by_value, reason = "in registers")]
+    pub(crate) fn hit(&self, key: K::Lookup<'_>, epoch: Epoch, now: impl FnOnce() -> Nanos) -> Option<V> {
         let map = self.map.pin();
-        let slot = map.get(&K::lookup(key)?)?;
+        let slot = map.get(&key)?;
         if slot.stamp.epoch != epoch || !slot.tags.stand() {
             return None;
         }

@@ -73,7 +73,7 @@ impl Core {
             name: name.into(),
             epoch: AtomicU64::new(0),
             own_clock: AtomicBool::new(settings.clock.is_some()),
-            counters: Counters::new(),
+            counters: Counters::default(),
             #[cfg(any(test, feature = "testing"))]
             off: Mutex::default(),
             flights: Arc::new(Flights::new()),

@@ -3,10 +3,10 @@
 //! Each thread counts in cells of its own, a plain load and store, and somebody who asks adds them up: a hit never
 //! writes to a line that another thread writes to.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use thread_local::ThreadLocal;
 
 /// What happened in a region so far; see [`Region::stats`](crate::Region::stats).
 ///
@@ -108,92 +108,21 @@ const EVENTS: usize = Event::Unreadable as usize + 1;
 struct Cells([AtomicU64; EVENTS]);
 
 /// The counters of a region.
-pub(crate) struct Counters {
-    /// The region's place in every thread's list; never used again.
-    place: usize,
-    threads: Mutex<Vec<Arc<Cells>>>,
-    /// The counts of threads that have ended.
-    ended: Cells,
-}
-
-thread_local! {
-    /// This thread's cells, by the place of their region.
-    static CELLS: RefCell<Vec<Option<Arc<Cells>>>> = const { RefCell::new(Vec::new()) };
-}
+///
+/// The cells of a thread that has ended are those of the next one that begins, so nothing that was counted is lost.
+#[derive(Default)]
+pub(crate) struct Counters(ThreadLocal<Cells>);
 
 impl Counters {
-    pub(crate) fn new() -> Self {
-        static PLACES: AtomicUsize = AtomicUsize::new(0);
-        Self { place: PLACES.fetch_add(1, Ordering::Relaxed), threads: Mutex::new(Vec::new()), ended: Cells::default() }
-    }
-
     #[inline]
     pub(crate) fn count(&self, event: Event) {
-        let counted = CELLS.try_with(|cells| match cells.try_borrow() {
-            Ok(cells) => match cells.get(self.place) {
-                Some(Some(cells)) => {
-                    // Only this thread writes these cells.
-                    let cell = &cells.0[event as usize];
-                    cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-                    true
-                }
-                _ => false,
-            },
-            Err(_) => false,
-        });
-        if !matches!(counted, Ok(true)) {
-            self.count_first(event);
-        }
-    }
-
-    /// The first count of a thread in this region, or one while the thread ends.
-    #[cold]
-    fn count_first(&self, event: Event) {
-        let cells = Arc::new(Cells::default());
-        cells.0[event as usize].store(1, Ordering::Relaxed);
-        let listed = CELLS.try_with(|list| {
-            let mut list = list.try_borrow_mut().ok()?;
-            for cells in list.iter_mut() {
-                // Regions that were made by hand and are gone.
-                cells.take_if(|cells| Arc::strong_count(cells) == 1);
-            }
-            if list.len() <= self.place {
-                list.resize(self.place + 1, None);
-            }
-            list[self.place] = Some(Arc::clone(&cells));
-            Some(())
-        });
-        if matches!(listed, Ok(Some(()))) {
-            let mut threads = self.threads();
-            self.retire(&mut threads);
-            threads.push(cells);
-        } else {
-            self.ended.0[event as usize].fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Moves the counts of ended threads out of the list.
-    fn retire(&self, threads: &mut Vec<Arc<Cells>>) {
-        threads.retain(|cells| {
-            let lives = Arc::strong_count(cells) > 1;
-            if !lives {
-                // Sees the thread's last counts: its end released them.
-                std::sync::atomic::fence(Ordering::Acquire);
-                for (total, cell) in self.ended.0.iter().zip(&cells.0) {
-                    total.fetch_add(cell.load(Ordering::Relaxed), Ordering::Relaxed);
-                }
-            }
-            lives
-        });
+        // Only this thread writes these cells.
+        let cell = &self.0.get_or_default().0[event as usize];
+        cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     pub(crate) fn stats(&self, entries: usize, disowned: u64) -> Stats {
-        let mut threads = self.threads();
-        self.retire(&mut threads);
-        let sum = |event: Event| {
-            let cell = |cells: &Cells| cells.0[event as usize].load(Ordering::Relaxed);
-            cell(&self.ended) + threads.iter().map(|cells| cell(cells)).sum::<u64>()
-        };
+        let sum = |event: Event| self.0.iter().map(|cells| cells.0[event as usize].load(Ordering::Relaxed)).sum();
         Stats {
             hits: sum(Event::Hit),
             stale_hits: sum(Event::StaleHit),
@@ -210,9 +139,5 @@ impl Counters {
             unreadable: sum(Event::Unreadable),
             entries: entries as u64,
         }
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<Arc<Cells>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
