@@ -25,7 +25,7 @@ use crate::remote::{Caller, Hold, Remote, Seen};
 use crate::tags::TagNames;
 use crate::values::Shared;
 
-/// What stands behind a call in a region with a backend.
+/// What stands behind a call in a region with a backend; in a box, so that a call in one without is small.
 pub(super) struct Backing {
     pub(super) remote: Arc<Remote>,
     /// What the backend said; `None` where it failed, and the region makes do without it.
@@ -38,12 +38,12 @@ pub(super) struct Backing {
 
 impl Backing {
     /// The region makes do without its backend.
-    pub(super) fn failing(remote: &Arc<Remote>) -> Self {
-        Self { remote: Arc::clone(remote), reading: None, hold: None, waits_until: None }
+    pub(super) fn failing(remote: &Arc<Remote>) -> Box<Self> {
+        Box::new(Self { remote: Arc::clone(remote), reading: None, hold: None, waits_until: None })
     }
 
-    pub(super) fn read(remote: &Arc<Remote>, reading: Reading) -> Self {
-        Self { remote: Arc::clone(remote), reading: Some(reading), hold: None, waits_until: None }
+    pub(super) fn read(remote: &Arc<Remote>, reading: Reading) -> Box<Self> {
+        Box::new(Self { remote: Arc::clone(remote), reading: Some(reading), hold: None, waits_until: None })
     }
 }
 

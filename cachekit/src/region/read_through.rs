@@ -59,7 +59,7 @@ enum Next {
 pub(super) struct Computation {
     pub(super) lead: Lead,
     pub(super) why: Why,
-    pub(super) backing: Option<Backing>,
+    pub(super) backing: Option<Box<Backing>>,
 }
 
 impl Call {
@@ -164,7 +164,7 @@ impl Call {
             Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
             Step::Wait(follower, patience, backing) => {
                 let ended = follower.wait_async(&patience).await;
-                (self.waited(ended, request, backing.as_ref()), Why::Missing, backing)
+                (self.waited(ended, request, backing.as_deref()), Why::Missing, backing)
             }
         };
         let lead = match waited {

@@ -127,7 +127,7 @@ impl Call {
         mut lead: Lead,
         ending: Ending,
         came: Came,
-        backing: Backing,
+        backing: Box<Backing>,
     ) -> Settled {
         let cost = self.core.now().saturating_sub(ending.begun);
         let judged = {

@@ -25,10 +25,10 @@ pub(super) enum Step {
     Serve(Served),
     /// The function has failed a short while ago.
     Fail(Shared),
-    Compute(Lead, Why, Option<Backing>),
+    Compute(Lead, Why, Option<Box<Backing>>),
     /// Serve, and have somebody else compute.
     Renew(Renewable),
-    Wait(Follower, Patience, Option<Backing>),
+    Wait(Follower, Patience, Option<Box<Backing>>),
     /// The region is switched off.
     Bypass,
     /// The backend failed, and the caller wants to know.
@@ -40,14 +40,14 @@ pub(super) struct Renewable {
     lead: Lead,
     found: Found,
     is_fresh: bool,
-    backing: Option<Backing>,
+    backing: Option<Box<Backing>>,
 }
 
 /// A renewal on its way to the background.
 pub(super) struct Renewing {
     pub(super) call: Call,
     pub(super) lead: Lead,
-    pub(super) backing: Option<Backing>,
+    pub(super) backing: Option<Box<Backing>>,
 }
 
 impl Call {
@@ -83,7 +83,7 @@ impl Call {
         at: &Circumstances,
         found: Option<Found>,
         verdict: Verdict,
-        backing: Option<Backing>,
+        backing: Option<Box<Backing>>,
         in_background: bool,
     ) -> Option<Step> {
         let core = &self.core;
@@ -110,7 +110,7 @@ impl Call {
             _ => {}
         }
         let waits = found.is_none() || matches!(verdict, Verdict::IfError | Verdict::Missing);
-        Some(match self.elect(at, verdict, waits, in_background, backing.as_ref()) {
+        Some(match self.elect(at, verdict, waits, in_background, backing.as_deref()) {
             Turn::Lead(lead) => {
                 let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
                 if let Some(found) = found.filter(|_| renews) {
@@ -125,7 +125,10 @@ impl Call {
             Turn::Follow(follower) => {
                 events::coalesced(self.subject(&|| self.key()));
                 let patience = self.patience(at);
-                let backing = backing.map(|backing| Backing { waits_until: Some(patience.until), ..backing });
+                let mut backing = backing;
+                if let Some(backing) = &mut backing {
+                    backing.waits_until = Some(patience.until);
+                }
                 Step::Wait(follower, patience, backing)
             }
             Turn::Busy => {

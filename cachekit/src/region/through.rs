@@ -24,10 +24,9 @@ use crate::tags::TagNames;
 use crate::values::Shared;
 
 /// What became of a leader's request for the lease.
-#[expect(clippy::large_enum_variant, reason = "it is looked at once, by whoever asked")]
 pub(super) enum Claimed {
     /// It computes.
-    Compute(Lead, Backing),
+    Compute(Lead, Box<Backing>),
     /// Somebody else has computed it, or does while this value is served.
     Serve(Served),
     /// It has waited long enough for somebody else, and computes without storing; or, in the background, does nothing.
@@ -93,7 +92,7 @@ impl Call {
         caller: Caller<'_>,
         mut lead: Lead,
         why: Why,
-        mut backing: Backing,
+        mut backing: Box<Backing>,
         names: &TagNames,
     ) -> Claimed {
         // Once, where it is known how the look-up ends.
@@ -241,7 +240,7 @@ impl Call {
         remote: &Arc<Remote>,
         caller: Caller<'_>,
         names: &TagNames,
-    ) -> Option<(Lead, Option<Backing>)> {
+    ) -> Option<(Lead, Option<Box<Backing>>)> {
         loop {
             let reading = if remote.is_readable() { self.look(remote, caller, names).await.ok() } else { None };
             let lead = self.begin(reading.as_ref())?;
