@@ -8,7 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, Path, Token, parenthesized};
+use syn::{Expr, ExprField, ExprLit, Ident, Lit, Member, Path, Token, parenthesized};
 
 use crate::ahead::{self, Ahead};
 use crate::duration::{self, Ttl};
@@ -313,8 +313,11 @@ fn region(value: Expr) -> syn::Result<Region> {
 }
 
 fn function(value: Expr) -> syn::Result<Expr> {
-    match value {
+    match &value {
         Expr::Path(_) => Ok(value),
+        Expr::Field(ExprField { base, member: Member::Named(_), .. }) if matches!(&**base, Expr::Path(path) if path.path.is_ident("self")) => {
+            Ok(value)
+        }
         other => Err(syn::Error::new_spanned(
             other,
             "expected the path of a function with `#[cache_on_arguments]`: write `entries_of = load_user`",

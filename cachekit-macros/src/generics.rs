@@ -4,11 +4,11 @@
 //! only other arguments mention is no part of the companions. `impl Trait` has no name, so hidden functions give it one.
 //! What it deliberately does not do: the parameters of an `impl`, which are in scope wherever its methods are.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
-use syn::{GenericParam, Generics, Ident, Type, TypeParam, TypeParamBound, WherePredicate};
+use syn::{GenericParam, Generics, Ident, Lifetime, LifetimeParam, Type, TypeParam, TypeParamBound, WherePredicate};
 
 use crate::hygiene;
 
@@ -92,6 +92,14 @@ impl Parameters {
     pub(crate) fn with<'a>(&self, others: impl IntoIterator<Item = &'a TypeParam>) -> Self {
         let unnamed = others.into_iter().cloned().collect();
         Self { params: self.params.clone(), unnamed, predicates: self.predicates.clone() }
+    }
+
+    /// These behind a lifetime.
+    pub(crate) fn after(&self, lifetime: Option<&'static str>) -> Self {
+        let lifetime = lifetime.map(|name| Lifetime::new(name, Span::call_site()));
+        let lifetime = lifetime.map(|lifetime| GenericParam::Lifetime(LifetimeParam::new(lifetime)));
+        let params = lifetime.into_iter().chain(self.params.iter().cloned()).collect();
+        Self { params, unnamed: self.unnamed.clone(), predicates: self.predicates.clone() }
     }
 
     /// The names of types and constants.

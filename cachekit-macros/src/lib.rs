@@ -18,6 +18,7 @@ mod tag;
 
 // Mean.
 mod argument;
+mod entries;
 mod generics;
 mod lifetimes;
 mod many;

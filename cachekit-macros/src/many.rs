@@ -4,10 +4,13 @@
 //! other function. What it deliberately does not do: write.
 
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, GenericArgument, Ident, PathArguments, ReturnType, Token, Type, TypeReference};
+use syn::{
+    Expr, ExprPath, GenericArgument, Generics, Ident, Lifetime, PathArguments, ReturnType, Token, Type, TypeReference,
+};
 
 use crate::args::Args;
 use crate::argument::Argument;
+use crate::entries;
 use crate::errors::Errors;
 use crate::hygiene;
 use crate::item::Item;
@@ -41,8 +44,23 @@ impl Many {
             no_keys(&model, errors);
             return None;
         };
+        if let Some((_, function)) = &model.args.entries_of
+            && entries::takes_self(function)
+            && model.receiver.is_none()
+        {
+            errors.at(function, "this function has no `self`: write `entries_of = Self::find` for a method whose entries do not depend on it");
+            return None;
+        }
         let id = slice(&model.arguments[place].ty)?.clone();
-        let borrows: Vec<_> = model.arguments.iter().filter_map(|argument| mutable(&argument.ty)).collect();
+        if let Some(impl_trait) = validate::impl_trait(&id) {
+            errors.at(impl_trait, "the keys are of a type that has a name, as `get` returns them: write a type parameter, such as `fn load<K: KeyPart + Clone>(keys: &[K])`");
+            return None;
+        }
+        if let Some(lifetime) = foreign(&model.arguments[place].ty, &model.item.sig.generics) {
+            errors.at(lifetime, "the function is handed a part of the keys, which lives no longer than that call of it: leave this lifetime out");
+            return None;
+        }
+        let borrows: Vec<_> = model.all_arguments().filter_map(|argument| mutable(&argument.ty)).collect();
         if !borrows.is_empty() {
             for mutability in borrows {
                 errors.at(mutability, "a function of many keys may be called more than once for one call, so it cannot be handed a `&mut`: take `&`");
@@ -64,7 +82,7 @@ impl Many {
         }
         // Of what is written, before it is replaced.
         validate::value(&model, errors);
-        let value = match (&model.args.entries_of, shape(&values)) {
+        let value = match (sharing(&model), shape(&values)) {
             (Some(_), _) => {
                 let companion = &model.companion;
                 Type::Verbatim(
@@ -76,9 +94,7 @@ impl Many {
         };
         model.output.value = Value::Written(value);
         (model.arguments[place].ty, model.arguments[place].named) = (id.clone(), id.clone());
-        if model.home == Home::Inline {
-            model.home = Home::Inside;
-        }
+        model.find_parameters();
         // What could not be read may have been `entries_of`.
         model.args.region_is_mentioned |= errors.len() > 0;
         let mut many = Self { model, id, place, values, faults: Vec::new() };
@@ -92,9 +108,8 @@ impl Many {
 
     /// As if `skip(…)` named what is said to belong there.
     fn skip_references(&mut self) {
-        let others = self.model.arguments.iter().enumerate().filter(|(place, _)| *place != self.place);
-        let references = others.filter(|(_, argument)| matches!(&argument.ty, Type::Reference(_)));
-        let names: Vec<Ident> = references.map(|(_, argument)| argument.name.clone()).collect();
+        let references = self.others().filter(|argument| matches!(&argument.ty, Type::Reference(_)));
+        let names: Vec<Ident> = references.map(|argument| argument.name.clone()).collect();
         if let Some((_, skip)) = &mut self.model.args.skip {
             skip.extend(names);
         } else if let Some(keyword) = names.first().cloned() {
@@ -102,14 +117,30 @@ impl Many {
         }
     }
 
-    /// Whether an argument holds the keys.
-    pub(crate) fn is_ids(&self, place: usize) -> bool {
-        place == self.place
+    /// The argument that holds the keys.
+    pub(crate) fn ids(&self) -> &Argument {
+        &self.model.arguments[self.place]
+    }
+
+    /// The arguments beside the keys.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Argument> {
+        self.model.arguments.iter().enumerate().filter(|(place, _)| *place != self.place).map(|(_, argument)| argument)
+    }
+
+    /// The user's own `self`, where it takes that to find an entry.
+    pub(crate) fn entry_self(&self) -> Option<Token![self]> {
+        let is_of_self = self.entries_of().is_some_and(entries::takes_self);
+        self.model.self_token().filter(|_| is_of_self).or_else(|| self.model.key_self())
     }
 
     /// The function whose entries these are.
     pub(crate) fn entries_of(&self) -> Option<&Expr> {
         self.model.args.entries_of.as_ref().map(|(_, path)| path)
+    }
+
+    /// The same, where a type says all of it, and there is one here to say whose entries these are.
+    pub(crate) fn shares(&self) -> Option<&ExprPath> {
+        sharing(&self.model)
     }
 
     /// Whether the type that the function returns says what its values are.
@@ -135,6 +166,11 @@ impl Many {
     }
 }
 
+fn sharing(model: &Model) -> Option<&ExprPath> {
+    let has_companion = matches!(model.home, Home::Beside | Home::Inside);
+    model.args.entries_of.as_ref().filter(|_| has_companion).and_then(|(_, function)| entries::companion(function))
+}
+
 /// Input: `&[u64]`. Output: `u64`.
 fn slice(ty: &Type) -> Option<&Type> {
     match ty {
@@ -144,6 +180,20 @@ fn slice(ty: &Type) -> Option<&Type> {
         },
         Type::Group(group) => slice(&group.elem),
         Type::Paren(paren) => slice(&paren.elem),
+        _ => None,
+    }
+}
+
+/// The lifetime of a slice that the function does not declare.
+///
+/// Input: `&'static [u64]`. Output: `'static`.
+fn foreign<'a>(ty: &'a Type, generics: &Generics) -> Option<&'a Lifetime> {
+    match ty {
+        Type::Reference(reference) => reference.lifetime.as_ref().filter(|lifetime| {
+            lifetime.ident != "_" && generics.lifetimes().all(|declared| declared.lifetime.ident != lifetime.ident)
+        }),
+        Type::Group(group) => foreign(&group.elem, generics),
+        Type::Paren(paren) => foreign(&paren.elem, generics),
         _ => None,
     }
 }
@@ -202,7 +252,7 @@ fn shape(ty: &Type) -> Option<(Option<&Type>, &Type)> {
 fn projected(model: &Model, values: &Type, id: &Type, name: &str) -> Type {
     let krate = &model.krate;
     // Outside the function, where its lifetimes have no names; keys and values borrow nothing.
-    let id = lifetimes::named(id, &model.item.sig.generics, "'static");
+    let id = lifetimes::named(id, &model.scope, "'static");
     let (first, _) = hygiene::ends(values);
     let place = hygiene::macro_span(first);
     let name = Ident::new(name, place);
@@ -228,7 +278,13 @@ fn no_values(ty: &Type) -> Option<&'static str> {
 
 /// What only a function of many keys can get wrong.
 pub(crate) fn judge(many: &Many, errors: &mut Errors) {
-    let Model { args, arguments, .. } = &many.model;
+    let Model { args, .. } = &many.model;
+    if many.model.home == Home::Inline
+        && let Some(receiver) = &many.model.receiver
+        && !matches!(&receiver.ty, Type::Reference(_))
+    {
+        errors.at(&receiver.ty, "a function of many keys may be called more than once for one call, and with `companion = none` its body has one `self` for all of them: take `&self`");
+    }
     if args.entries_of.is_some() {
         for keyword in of_the_entries(args) {
             errors.at(
@@ -250,7 +306,7 @@ pub(crate) fn judge(many: &Many, errors: &mut Errors) {
         }
     }
     if let (Some((keyword, expressions)), None) = (&args.key, &args.entries_of)
-        && let ids = &arguments[many.place].name
+        && let ids = &many.ids().name
         && !expressions.is_empty()
         && !many.model.key_arguments().iter().any(|argument| argument.name == *ids)
     {
@@ -264,10 +320,31 @@ pub(crate) fn judge(many: &Many, errors: &mut Errors) {
 
 /// What is wrong with `coalesce`, which is left out then: what it would expand to could only repeat that.
 fn coalesce(many: &Many) -> Vec<syn::Error> {
-    let Model { args, item, arguments, .. } = &many.model;
+    let Model { args, item, .. } = &many.model;
     let Some((keyword, _)) = &args.coalesce else { return Vec::new() };
     let at_keyword = |message: String| syn::Error::new(keyword.span(), message);
     let mut faults = Vec::new();
+    if matches!(many.model.home, Home::Impl | Home::Inline) {
+        return vec![at_keyword(format!(
+            "`{keyword}` makes one call for several callers, who have no `self` in common: write it on a free function"
+        ))];
+    }
+    if let Some((_, function)) = &args.entries_of
+        && entries::companion(function).is_none()
+    {
+        return vec![syn::Error::new_spanned(
+            function,
+            format!("`{keyword}` gathers calls of a free function without type parameters: name one here"),
+        )];
+    }
+    if let Some(parameter) = many.model.first_parameter() {
+        return vec![syn::Error::new_spanned(
+            parameter,
+            format!(
+                "`{keyword}` makes one call for several callers, who may differ in their keys and in nothing else: write it on a function of concrete types"
+            ),
+        )];
+    }
     if args.entries_of.is_none() {
         faults.push(at_keyword(format!(
             "`{keyword}` gathers calls of another function: name it, `entries_of = load_user`"
@@ -277,7 +354,7 @@ fn coalesce(many: &Many) -> Vec<syn::Error> {
         faults.push(at_keyword(format!("`{keyword}` gathers calls of tasks: write it on an `async fn`")));
     }
     let is_of_the_key = |argument: &Argument| many.model.key_arguments().iter().any(|key| key.name == argument.name);
-    for (_, argument) in arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place)) {
+    for argument in many.others() {
         let is_shared = matches!(&argument.ty, Type::Reference(reference) if reference.mutability.is_none());
         let what_to_do = match (is_shared, is_of_the_key(argument)) {
             (true, false) => continue,

@@ -13,10 +13,15 @@ use crate::errors::Errors;
 use crate::fallback;
 
 /// The attributes that take an owner.
-const CACHED: &[&str] = &["cache_on_arguments", "cache_multi_on_arguments"];
+const CACHED: &[&str] = &["cache_on_arguments", OF_MANY_KEYS];
+
+const OF_MANY_KEYS: &str = "cache_multi_on_arguments";
 
 /// What stands beside a method of a name.
 const SIBLINGS: &[&str] = &["entry", "refresh", "original"];
+
+/// What stands beside a method of many keys; first what only entries of its own have.
+const SIBLINGS_OF_MANY_KEYS: &[&str] = &["entry", "get", "set", "invalidate", "expire", "refresh", "original"];
 
 /// The whole attribute.
 pub(crate) fn methods(args: TokenStream, item: &TokenStream) -> TokenStream {
@@ -99,20 +104,17 @@ fn head(input: ParseStream<'_>) -> syn::Result<(Head, Group)> {
     }
 }
 
-/// What is known of the method that comes next.
-enum Next {
-    /// It has no siblings.
-    Plain,
-    Cached,
-    /// Its siblings have another name.
-    CachedAs(Ident),
+/// The siblings of the method that comes next, and what their names begin with where that is not the method's.
+struct Siblings {
+    of: Option<Ident>,
+    names: &'static [&'static str],
 }
 
 struct Methods<'a> {
     owner: &'a TokenStream,
     errors: Errors,
-    /// What the siblings of each cached method begin with.
-    cached: Vec<Ident>,
+    /// What the siblings of each cached method begin with, and which there are.
+    cached: Vec<(Ident, &'static [&'static str])>,
     names: Vec<Ident>,
     /// Which cached methods have siblings whose names are taken.
     taken: Vec<usize>,
@@ -126,7 +128,7 @@ impl<'a> Methods<'a> {
     fn body(&mut self, tokens: TokenStream) -> TokenStream {
         let mut output = TokenStream::new();
         let mut tokens = tokens.into_iter().peekable();
-        let mut next = Next::Plain;
+        let mut next = None;
         while let Some(token) = tokens.next() {
             match (&token, tokens.peek()) {
                 (TokenTree::Punct(punct), Some(TokenTree::Group(attribute)))
@@ -140,11 +142,8 @@ impl<'a> Methods<'a> {
                 }
                 (TokenTree::Ident(keyword), Some(TokenTree::Ident(name))) if keyword == "fn" => {
                     self.names.push(name.clone());
-                    match std::mem::replace(&mut next, Next::Plain) {
-                        Next::Plain => {}
-                        Next::Cached => self.cached.push(name.clone()),
-                        Next::CachedAs(other) => self.cached.push(other),
-                    }
+                    let siblings: Option<Siblings> = next.take();
+                    self.cached.extend(siblings.map(|Siblings { of, names }| (of.unwrap_or(name.clone()), names)));
                 }
                 // What a `macro_rules` passes on comes in invisible parentheses.
                 (TokenTree::Group(group), _) if group.delimiter() == Delimiter::None => {
@@ -162,12 +161,14 @@ impl<'a> Methods<'a> {
 
     /// Input: `cachekit::cache_on_arguments(region = "users")`, or that in a `cfg_attr`.
     /// Output: `cachekit::cache_on_arguments(region = "users", owner = impl UserRepo)`.
-    fn attribute(&mut self, tokens: TokenStream, next: &mut Next) -> TokenStream {
+    fn attribute(&mut self, tokens: TokenStream, next: &mut Option<Siblings>) -> TokenStream {
         let mut output = TokenStream::new();
         let mut tokens = tokens.into_iter().peekable();
         while let Some(token) = tokens.next() {
             let is_cached = matches!(&token, TokenTree::Ident(ident) if CACHED.iter().any(|name| ident == name));
             let is_conditional = matches!(&token, TokenTree::Ident(ident) if ident == "cfg_attr");
+            let is_of_many = matches!(&token, TokenTree::Ident(ident) if ident == OF_MANY_KEYS);
+            let siblings = if is_of_many { SIBLINGS_OF_MANY_KEYS } else { SIBLINGS };
             output.extend([token]);
             let options = match tokens.peek() {
                 Some(TokenTree::Group(options)) if options.delimiter() == Delimiter::Parenthesis => {
@@ -178,7 +179,7 @@ impl<'a> Methods<'a> {
             match options {
                 Some(options) if is_cached || is_conditional => {
                     let inner = if is_cached {
-                        self.options(options.stream(), next)
+                        self.options(options.stream(), siblings, next)
                     } else {
                         self.attribute(options.stream(), next)
                     };
@@ -188,7 +189,7 @@ impl<'a> Methods<'a> {
                     tokens.next();
                 }
                 None if is_cached && !matches!(tokens.peek(), Some(TokenTree::Punct(_))) => {
-                    let owner = self.options(TokenStream::new(), next);
+                    let owner = self.options(TokenStream::new(), siblings, next);
                     output.extend(quote!((#owner)));
                 }
                 _ => {}
@@ -197,7 +198,12 @@ impl<'a> Methods<'a> {
         output
     }
 
-    fn options(&mut self, options: TokenStream, next: &mut Next) -> TokenStream {
+    fn options(
+        &mut self,
+        options: TokenStream,
+        siblings: &'static [&'static str],
+        next: &mut Option<Siblings>,
+    ) -> TokenStream {
         let tokens: Vec<TokenTree> = options.clone().into_iter().collect();
         let after = |keyword: &str| {
             let is_keyword = |token: &TokenTree| matches!(token, TokenTree::Ident(ident) if ident == keyword);
@@ -211,10 +217,11 @@ impl<'a> Methods<'a> {
             return options;
         }
         let companion = after("companion").and_then(|(_, name)| name);
+        let names = if after("entries_of").is_some() { &siblings[1..] } else { siblings };
         *next = match companion {
-            Some(TokenTree::Ident(none)) if none == "none" => Next::Plain,
-            Some(TokenTree::Ident(name)) => Next::CachedAs(name.clone()),
-            _ => Next::Cached,
+            Some(TokenTree::Ident(none)) if none == "none" => None,
+            Some(TokenTree::Ident(name)) => Some(Siblings { of: Some(name.clone()), names }),
+            _ => Some(Siblings { of: None, names }),
         };
         let owner = self.owner;
         let is_open =
@@ -228,9 +235,9 @@ impl<'a> Methods<'a> {
     /// Reports names that the siblings of cached methods take, and says of which ones.
     fn collisions(&self, errors: &mut Errors) -> Vec<usize> {
         let mut taken = Vec::new();
-        for (number, cached) in self.cached.iter().enumerate() {
+        for (number, (cached, siblings)) in self.cached.iter().enumerate() {
             for name in &self.names {
-                if SIBLINGS.iter().any(|sibling| *name == format!("{}_{sibling}", cached.unraw())) {
+                if siblings.iter().any(|sibling| *name == format!("{}_{sibling}", cached.unraw())) {
                     taken.push(number);
                     errors.at(name, format_args!("the attribute of `{cached}` makes a method of this name: rename one of them, or write `companion = other_name` in the attribute"));
                 }
@@ -268,5 +275,10 @@ mod tests {
         let item =
             "impl Repo { #[cache_on_arguments(companion = get)] fn find() {} fn find_entry() {} fn get_entry() {} }";
         assert_eq!(said(item).matches("compile_error").count(), 1);
+        let item = "impl Repo {
+            #[cache_multi_on_arguments(region = X)] fn all() {} fn all_get() {} fn all_entry() {}
+            #[cache_multi_on_arguments(entries_of = find)] fn some() {} fn some_entry() {} fn some_set() {}
+        }";
+        assert_eq!(said(item).matches("compile_error").count(), 3);
     }
 }

@@ -8,7 +8,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
-use syn::{Expr, FnArg, Generics, Ident, ReturnType, Signature, Token, Type};
+use syn::{Expr, FnArg, GenericParam, Generics, Ident, ReturnType, Signature, Token, Type};
 
 use crate::args::{Args, Companion};
 use crate::argument::{self, Argument};
@@ -86,8 +86,13 @@ impl Model {
             item,
             args,
         };
-        model.part = model.parameters_taking_part();
+        model.find_parameters();
         model
+    }
+
+    /// Finds out which parameters tell entries apart, by what forms the key and what is kept.
+    pub(crate) fn find_parameters(&mut self) {
+        self.part = self.parameters_taking_part();
     }
 
     fn parameters_taking_part(&self) -> Parameters {
@@ -129,6 +134,14 @@ impl Model {
             Home::Impl => self.tells_apart() || self.owner().is_some_and(Owner::is_generic),
             Home::Beside | Home::Inside => self.tells_apart(),
         }
+    }
+
+    /// The first parameter of the function that is a type or a constant, with a name or without.
+    pub(crate) fn first_parameter(&self) -> Option<TokenStream> {
+        let generics = &self.item.sig.generics.params;
+        let named = generics.iter().find(|param| !matches!(param, GenericParam::Lifetime(_)));
+        let unnamed = self.arguments.iter().find(|argument| !argument.params.is_empty()).map(|argument| &argument.ty);
+        named.map(ToTokens::to_token_stream).or_else(|| unnamed.map(ToTokens::to_token_stream))
     }
 
     /// Why keys do not tell all entries apart, as a variant of the runtime's, if that is so.

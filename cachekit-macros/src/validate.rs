@@ -7,7 +7,7 @@
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::visit_mut::VisitMut;
-use syn::{FnArg, GenericParam, Ident, ReturnType, Safety, Signature, Type, TypeReference};
+use syn::{FnArg, Ident, ReturnType, Safety, Signature, Type, TypeReference};
 
 use crate::args::{Args, Companion};
 use crate::argument::Argument;
@@ -55,52 +55,23 @@ pub(crate) fn signature(sig: &Signature, args: &Args, errors: &mut Errors) {
         errors.at(owner, ASSOCIATED);
     }
     if let ReturnType::Type(_, ty) = &sig.output
-        && let Some(impl_trait) = ImplTrait::of(ty)
+        && let Some(impl_trait) = impl_trait(ty)
     {
         errors.at(impl_trait, "a cache keeps values of a type that has a name: return a concrete type, or a `Vec` of what an iterator yields");
-    }
-}
-
-/// What makes a signature of a function of many keys impossible to expand.
-pub(crate) fn signature_of_many(sig: &Signature, args: &Args, errors: &mut Errors) {
-    for input in &sig.inputs {
-        match input {
-            FnArg::Receiver(receiver) => {
-                errors.at(receiver, "methods of many keys are not supported yet: move the body to a free function, cache that with `skip(…)`, and call it here");
-                return;
-            }
-            FnArg::Typed(typed) => errors_of_generics(ImplTrait::of(&typed.ty), errors),
-        }
-    }
-    if let Some((owner, _)) = &args.owner {
-        errors.at(owner, "methods of many keys are not supported yet: cache a free function, and call it here");
-        return;
-    }
-    let types = sig.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
-    errors_of_generics(types, errors);
-    signature(sig, args, errors);
-}
-
-fn errors_of_generics(found: impl IntoIterator<Item: ToTokens>, errors: &mut Errors) {
-    for parameter in found {
-        errors.at(parameter, "generic functions of many keys are not supported yet: cache a function of concrete types that calls this one");
     }
 }
 
 /// `self` and `Self` are the only signs of a method that a macro can see.
 const ASSOCIATED: &str = "a method's companions stand in its `impl`, which this attribute does not see: write `#[cachekit::methods]` above the `impl`, or `owner = Type` here with the type's name; in the implementation of a trait write `companion = none`";
 
-/// Finds `impl Trait` anywhere in a type.
-#[derive(Default)]
-struct ImplTrait(Option<Type>);
-
-impl ImplTrait {
-    fn of(ty: &Type) -> Option<Type> {
-        let mut find = Self::default();
-        find.visit_type_mut(&mut ty.clone());
-        find.0
-    }
+/// The first `impl Trait` in a type.
+pub(crate) fn impl_trait(ty: &Type) -> Option<Type> {
+    let mut find = ImplTrait(None);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
 }
+
+struct ImplTrait(Option<Type>);
 
 impl VisitMut for ImplTrait {
     fn visit_type_mut(&mut self, ty: &mut Type) {

@@ -37,6 +37,8 @@ mod keys;
 mod limits;
 /// Functions of many keys.
 mod many;
+/// Methods of many keys, and functions of many keys with type parameters.
+mod many_methods;
 /// Methods, with and without `self` in the key.
 mod methods;
 /// Nothing that an invalidation has overtaken is stored.

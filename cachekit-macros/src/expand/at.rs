@@ -79,9 +79,9 @@ fn state_type<'a>(model: &Model, captured: impl Iterator<Item = &'a syn::Ident>)
 /// Output:
 /// ```text
 /// fn cachekit_find_state() -> &'static (impl State<Value = User> + use<>) {
-///     static FUNCTION: Function<User, …> = Function::stored(FnInfo::new(…));
+///     static CACHEKIT_FUNCTION: Function<User, …> = Function::stored(FnInfo::new(…));
 ///     inventory::submit! { Annotated::by(|| State::listed(UserRepo::cachekit_find_state())) }
-///     &FUNCTION
+///     &CACHEKIT_FUNCTION
 /// }
 /// ```
 pub(super) fn of_owner(model: &Model) -> Option<TokenStream> {
@@ -104,17 +104,17 @@ pub(super) fn of_owner(model: &Model) -> Option<TokenStream> {
     } else {
         quote!({
             use #krate::__private::{ListNothing as _, ListState as _};
-            (&#krate::__private::StateOf(&FUNCTION)).listed()
+            (&#krate::__private::StateOf(&CACHEKIT_FUNCTION)).listed()
         })
     };
     let items = model.outside(quote! {
         #no_hidden_result
-        static FUNCTION: #krate::__private::Function<#value, #key> = #state;
+        static CACHEKIT_FUNCTION: #krate::__private::Function<#value, #key> = #state;
         #krate::__private::inventory::submit! {
             #krate::__private::Annotated::by(|| #listed)
         }
     });
-    let found = hygiene::in_place_of(&quote!(&FUNCTION), model.output.kept());
+    let found = hygiene::in_place_of(&quote!(&CACHEKIT_FUNCTION), model.output.kept());
     Some(quote! {
         #[doc(hidden)]
         #[inline]
@@ -132,14 +132,14 @@ fn instantiated(model: &Model) -> (TokenStream, TokenStream) {
     let no_hidden_result = check::no_hidden_result(model);
     let info = info::of_all_instantiations(model);
     let items = quote! {
-        static GENERIC: #krate::__private::Generic = #krate::__private::Generic::new(#info);
+        static CACHEKIT_GENERIC: #krate::__private::Generic = #krate::__private::Generic::new(#info);
         #krate::__private::inventory::submit! {
-            #krate::__private::Annotated::generic(&GENERIC)
+            #krate::__private::Annotated::generic(&CACHEKIT_GENERIC)
         }
     };
     let value = check::value(model);
     let state = check::state(model, info::info(model));
-    let call = hygiene::in_place_of(&quote!(GENERIC.state::<#value, _>), model.output.kept());
+    let call = hygiene::in_place_of(&quote!(CACHEKIT_GENERIC.state::<#value, _>), model.output.kept());
     let outside = model.outside(items);
     (quote!(#outside #no_hidden_result), quote!(#call(|| #state)))
 }
@@ -148,20 +148,25 @@ fn instantiated(model: &Model) -> (TokenStream, TokenStream) {
 ///
 /// Output: `load_user::cachekit_at(&id)`, or `Self::cachekit_find_at(&id)`.
 pub(super) fn call(model: &Model) -> TokenStream {
-    let names: Vec<_> = model.key_arguments().into_iter().map(|argument| &argument.name).collect();
+    call_with(model, &key::references(model))
+}
+
+/// The same, where these are references to what forms the key.
+pub(super) fn call_with(model: &Model, references: &[TokenStream]) -> TokenStream {
     if model.home == Home::Inline {
         let (items, of_call) = instantiated(model);
         let written = key::written(model, &of_call);
         let is_owner = check::is_owner(model);
+        let names = model.key_arguments().into_iter().map(|argument| &argument.name);
         return quote!({
             #is_owner
             #items
-            #(let #names = &#names;)*
+            #(let #names = #references;)*
             #written
         });
     }
     let (host, function, given) = (model.host(), model.hidden_ident("at"), model.key_parameters().given());
     let method = model.key_self().map(|this| quote!(#this.#function));
     let function = method.unwrap_or_else(|| quote!(#host::#function));
-    quote!(#function #given(#(&#names),*))
+    quote!(#function #given(#(#references),*))
 }

@@ -17,8 +17,8 @@ use crate::model::Model;
 ///     type Value = User;
 ///     type ArgKey = …;
 ///     fn function() -> &'static Function<User, …> {
-///         static FUNCTION: Function<User, …> = Function::stored(FnInfo::new(…).ttl(|| …));
-///         &FUNCTION
+///         static CACHEKIT_FUNCTION: Function<User, …> = Function::stored(FnInfo::new(…).ttl(|| …));
+///         &CACHEKIT_FUNCTION
 ///     }
 /// }
 /// inventory::submit! { Annotated::of::<load_user>() }
@@ -41,11 +41,11 @@ pub(super) fn cached_fn(model: &Model) -> TokenStream {
             #[doc(hidden)]
             fn function() -> &'static #krate::__private::Function<Self::Value, Self::ArgKey> {
                 #no_hidden_result
-                static FUNCTION: #krate::__private::Function<
+                static CACHEKIT_FUNCTION: #krate::__private::Function<
                     <#companion as #krate::CachedFn>::Value,
                     <#companion as #krate::CachedFn>::ArgKey,
                 > = #state;
-                &FUNCTION
+                &CACHEKIT_FUNCTION
             }
         }
 

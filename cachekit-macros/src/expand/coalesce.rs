@@ -28,8 +28,7 @@ fn key(model: &Model) -> Option<&Argument> {
         && model.is_shown()
         && model.is_plain()
         && model.key_expressions().is_none()
-        && generics.type_params().next().is_none()
-        && generics.const_params().next().is_none()
+        && model.first_parameter().is_none()
         && model.arguments.len() == model.item.sig.inputs.len()
         && lifetimes::first_borrow(&model.output.ty, generics).is_none()
         && lifetimes::first_borrow(&key.ty, generics).is_none();
@@ -132,8 +131,8 @@ pub(super) fn gathers(many: &Many) -> Option<(TokenStream, TokenStream)> {
     let model = &many.model;
     let (_, within) = model.args.coalesce.as_ref()?;
     let path = many.entries_of()?;
-    let Model { krate, companion, arguments, .. } = model;
-    let (ids, id, lifetime) = (&arguments[many.place], &many.id, hygiene::lifetime(LIFETIME));
+    let Model { krate, companion, .. } = model;
+    let (ids, id, lifetime) = (many.ids(), &many.id, hygiene::lifetime(LIFETIME));
     let key = hygiene::local("key");
     let names = others(model, ids).map(|argument| &argument.name);
     let types = others(model, ids).map(|argument| named(model, &argument.ty));
@@ -147,9 +146,9 @@ pub(super) fn gathers(many: &Many) -> Option<(TokenStream, TokenStream)> {
     let function = quote! {
         #[doc(hidden)]
         fn cachekit_one<#lifetime>(#(#names: #types,)* #key: &#lifetime #id) -> #output {
-            static GATHER: #krate::__private::coalesce::Gather<#id, #value, #error> =
+            static CACHEKIT_GATHER: #krate::__private::coalesce::Gather<#id, #value, #error> =
                 #krate::__private::coalesce::Gather::new();
-            ::std::boxed::Box::pin(GATHER.one(
+            ::std::boxed::Box::pin(CACHEKIT_GATHER.one(
                 #krate::__private::Of::<#shared>::THIS,
                 #key,
                 #within,

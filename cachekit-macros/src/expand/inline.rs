@@ -37,19 +37,44 @@ pub(super) fn work(model: &Model) -> TokenStream {
         }
         (is_result, false) => (if is_result { "inline" } else { "inline_infallible" }, quote!(#output #body)),
         (is_result, true) => {
-            let value = hygiene::local("value");
-            // The first `return` says what all of them return, which `?` needs to know.
-            let task = quote!(async move {
-                if let ::core::option::Option::Some(#value) = ::core::option::Option::None::<#ty> {
-                    return #value;
-                }
-                let #value: #ty = #body;
-                #value
-            });
+            let task = task(model);
             let task = if is_result { task } else { quote!(async move { ::core::result::Result::Ok(#task.await) }) };
             ("inline_task", task)
         }
     };
     let function = format_ident!("{name}");
     quote!(#krate::__private::#function((#(#names,)*), move |(#(#patterns,)*)| #closure))
+}
+
+/// What a function of many keys computes for some of them, where its arguments have their names.
+///
+/// Output: `run(|| -> Option<User> { body })`, or a task.
+pub(super) fn once(model: &Model) -> TokenStream {
+    let (krate, body, output) = (&model.krate, &model.item.body, &model.item.sig.output);
+    if !model.is_async() {
+        return quote!(#krate::__private::many::run(|| #output #body));
+    }
+    if !model.is_boxed {
+        return task(model);
+    }
+    let ReturnType::Type(_, ty) = output else { return quote!(#body) };
+    // The arguments that it borrows live for as long as this call of it.
+    let (task, ty) = (hygiene::local("task"), model.elided(ty));
+    quote!(async move {
+        let #task: #ty = #body;
+        #task.await
+    })
+}
+
+/// The body of an `async fn`.
+fn task(model: &Model) -> TokenStream {
+    let (body, ty, value) = (&model.item.body, &model.output.ty, hygiene::local("value"));
+    // The first `return` says what all of them return, which `?` needs to know.
+    quote!(async move {
+        if let ::core::option::Option::Some(#value) = ::core::option::Option::None::<#ty> {
+            return #value;
+        }
+        let #value: #ty = #body;
+        #value
+    })
 }

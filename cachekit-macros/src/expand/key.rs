@@ -100,6 +100,12 @@ pub(super) fn unpacked(argument: &Argument) -> Option<TokenStream> {
     Some(quote!(let #pattern = #name;))
 }
 
+/// Output: `&id`, `&name`.
+pub(super) fn references(model: &Model) -> Vec<TokenStream> {
+    let names = model.key_arguments().into_iter().map(|argument| &argument.name);
+    names.map(|name| quote!(&#name)).collect()
+}
+
 /// The type that holds the key in the near tier: an array of words where the widths are known and small.
 ///
 /// A type that is no `KeyPart` counts as unbounded here, as `function` has reported it.

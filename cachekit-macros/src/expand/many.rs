@@ -4,17 +4,20 @@
 //! called for some of the keys.
 //! What it deliberately does not do: keys and tags of one entry, which are made as for any other function.
 
+use std::ptr;
+
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Ident, Type};
+use syn::{FnArg, Ident, Type};
 
-use super::{at, cached_fn, check, coalesce, companion, info, tags, wrapper};
+use super::{at, cached_fn, check, coalesce, companion, info, inline, method, tags, wrapper};
 use crate::argument::Argument;
 use crate::attrs::{self, Place};
+use crate::entries;
 use crate::hygiene;
 use crate::lifetimes;
 use crate::many::Many;
-use crate::model::Model;
+use crate::model::{Home, Model};
 
 /// Input: `#[cache_multi_on_arguments(region = "users")] fn load_users(db: &Db, ids: &[u64]) -> HashMap<u64, User> { … }`
 ///
@@ -25,36 +28,46 @@ use crate::model::Model;
 /// impl load_users { fn original(db: &Db, ids: &[u64]) … fn get(ids: &[u64]) … }
 /// impl CachedFn for load_users { … }         // unless the entries are another function's
 /// ```
+/// and of a method `find_users_original`, `find_users_get` and so on in its `impl`.
 pub(super) fn many(many: &Many) -> TokenStream {
     let model = &many.model;
-    let cached_fn = many.entries_of().is_none().then(|| cached_fn::cached_fn(model));
-    let gathers = coalesce::gathers(many);
-    let (one, word) = gathers.unzip();
-    let companions = companions(many, one.as_ref());
-    let (shares, no_hidden_result) = (shares(many), no_hidden_result(many));
-    let companions = quote!(#companions #cached_fn #shares #no_hidden_result #word);
-    let inner = (!model.is_shown()).then_some(&companions);
-    let call = running(many, false);
-    let (attrs, vis, sig) = (attrs::at(&model.item.attrs, Place::Wrapper), &model.item.vis, model.named_signature());
-    let mut body = Group::new(Delimiter::Brace, quote!(#inner #call));
-    body.set_span(model.item.body.span());
-    let outside = model.is_shown().then_some(&companions);
-    quote! {
-        #(#attrs)*
-        #vis #sig #body
-        #outside
+    match model.home {
+        Home::Inline => wrapper(many, None),
+        Home::Impl => {
+            let siblings = method::stand(model, &shown(many), &hidden(many));
+            let wrapper = wrapper(many, None);
+            quote!(#wrapper #siblings)
+        }
+        Home::Beside | Home::Inside => {
+            let cached_fn = (model.is_plain() && many.entries_of().is_none()).then(|| cached_fn::cached_fn(model));
+            let (one, word) = coalesce::gathers(many).unzip();
+            let shown: TokenStream =
+                if model.is_shown() { shown(many).into_iter().collect() } else { TokenStream::new() };
+            let hidden: TokenStream = hidden(many).into_iter().collect();
+            let companion = companion::stand(model, &quote!(#shown #hidden #one));
+            let shares = shares(many);
+            let companions = quote!(#companion #cached_fn #shares #word);
+            if model.is_shown() {
+                let wrapper = wrapper(many, None);
+                quote!(#wrapper #companions)
+            } else {
+                wrapper(many, Some(&companions))
+            }
+        }
     }
 }
 
-/// As [`check::no_hidden_result`], of what holds the values.
+/// As [`check::no_hidden_result`], of what holds the values; an expression where no item can name that.
 fn no_hidden_result(many: &Many) -> Option<TokenStream> {
-    let is_hidden = !many.model.output.is_result && !many.is_written_out();
-    is_hidden.then(|| {
-        let values = lifetimes::named(&many.values, &many.model.item.sig.generics, "'static");
-        let message = "this is a `Result`, of whose `Ok` the values are: write `result = true`";
-        let compared = check::is_no_result(&many.model, &values.to_token_stream(), message);
-        quote!(const _: () = #compared;)
-    })
+    let model = &many.model;
+    if model.output.is_result || many.is_written_out() {
+        return None;
+    }
+    let values = lifetimes::named(&many.values, &model.scope, "'static").into_token_stream();
+    let message = "this is a `Result`, of whose `Ok` the values are: write `result = true`";
+    let compared = check::is_no_result(model, &values, message);
+    let is_item = model.home != Home::Inline && !model.is_instantiated(&values);
+    Some(if is_item { model.outside(quote!(const _: () = #compared;)) } else { quote!(const #compared;) })
 }
 
 /// The function whose entries these are, in the one place that names it: what is wrong with the name is told once.
@@ -62,7 +75,7 @@ fn no_hidden_result(many: &Many) -> Option<TokenStream> {
 /// Output: `impl Shares for load_users { type Function = load_user; }`, and with `region = "users"`, which is that
 /// function's to say, `submit! { Repeated { given: FnInfo::new(…), entries_of: … } }`.
 fn shares(many: &Many) -> Option<TokenStream> {
-    let path = many.entries_of()?;
+    let path = many.shares()?;
     let Model { krate, companion, .. } = &many.model;
     let impl_attrs = attrs::at(&many.model.item.attrs, Place::Impl);
     let repeated = many.model.args.region.as_ref().map(|_| {
@@ -91,19 +104,38 @@ pub(super) fn shared(many: &Many) -> TokenStream {
     quote!(<#companion as #krate::__private::many::Shares>::Function)
 }
 
-fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
+fn wrapper(many: &Many, inner: Option<&TokenStream>) -> TokenStream {
     let model = &many.model;
-    let hidden = many.entries_of().is_none().then(|| {
-        let (at, tags) = (at::function(model), tags::function(model));
-        quote!(#at #tags)
-    });
-    let shown = model.is_shown().then(|| {
-        let (get, refresh) = (get(many), refresh(many));
-        let (invalidate, expire) = (forget(many, "invalidate"), forget(many, "expire"));
-        let set = set(many);
-        quote!(#get #set #invalidate #expire #refresh)
-    });
-    companion::stand(model, &quote!(#shown #hidden #one))
+    let attrs = match model.home {
+        // The body stays here, and so does what changes it.
+        Home::Inline => attrs::others(&model.item.attrs),
+        _ => attrs::at(&model.item.attrs, Place::Wrapper),
+    };
+    let (vis, sig) = (&model.item.vis, model.named_signature());
+    let (no_hidden_result, call) = (no_hidden_result(many), running(many, false));
+    let call = if model.is_boxed { quote!(::std::boxed::Box::pin(async move { #call })) } else { call };
+    let mut body = Group::new(Delimiter::Brace, quote!(#inner #no_hidden_result #call));
+    body.set_span(model.item.body.span());
+    quote! {
+        #(#attrs)*
+        #vis #sig #body
+    }
+}
+
+/// The companions; a method has a handle for one of the entries too, unless they are another function's.
+fn shown(many: &Many) -> Vec<TokenStream> {
+    let entry = (many.model.home == Home::Impl && many.entries_of().is_none()).then(|| companion::entry(&many.model));
+    let (invalidate, expire) = (forget(many, "invalidate"), forget(many, "expire"));
+    entry.into_iter().chain([get(many), set(many), invalidate, expire, refresh(many)]).collect()
+}
+
+/// What finds an entry, unless it is another function's.
+fn hidden(many: &Many) -> Vec<TokenStream> {
+    let model = &many.model;
+    if many.entries_of().is_some() {
+        return Vec::new();
+    }
+    [at::function(model), at::of_owner(model), tags::function(model)].into_iter().flatten().collect()
 }
 
 /// One call into the runtime that may run the body.
@@ -119,11 +151,11 @@ fn companions(many: &Many, one: Option<&TokenStream>) -> TokenStream {
 /// ))
 /// ```
 fn running(many: &Many, refreshes: bool) -> TokenStream {
-    let Model { krate, name, arguments, .. } = &many.model;
+    let Model { krate, name, .. } = &many.model;
     let share =
         if many.model.output.is_result { wrapper::share(&many.model) } else { quote!(::core::option::Option::None) };
     let refused = wrapper::refusal(&many.model);
-    let (ids, returned, entry) = (&arguments[many.place].name, returned(many), entry(many));
+    let (ids, returned, entry) = (&many.ids().name, returned(many), entry(many));
     let (compute, is_async) = (compute(many), many.model.is_async());
     let (verb, wait) = if is_async { (quote!(call_async), quote!(.await)) } else { (quote!(call), quote!()) };
     let refreshes = refreshes.then(|| quote!(.refreshes()));
@@ -144,7 +176,7 @@ fn running(many: &Many, refreshes: bool) -> TokenStream {
 /// Output: `returned::<u64, User, HashMap<u64, User>>()`, or `borrowed::<str, User, Vec<User>>()` of keys `&str`.
 pub(super) fn returned(many: &Many) -> TokenStream {
     let krate = &many.model.krate;
-    let (id, values, value) = (elided(many, &many.id), elided(many, &many.values), value(many));
+    let (id, values, value) = (many.model.elided(&many.id), many.model.elided(&many.values), value(many));
     let here = |tokens: TokenStream| hygiene::located(tokens, &many.values);
     let (function, id) = match (many.is_in_order(), &id) {
         (true, Type::Reference(reference)) => (quote!(borrowed), &*reference.elem),
@@ -168,34 +200,51 @@ fn value(many: &Many) -> TokenStream {
 ///
 /// Output: `|ids| { let db = again(&db); Ok(load_users::original(db, ids)) }`
 pub(super) fn compute(many: &Many) -> TokenStream {
-    let Model { krate, companion, arguments, .. } = &many.model;
-    let ids = &arguments[many.place].name;
-    let some = hygiene::as_local(ids);
-    let is_async = many.model.is_async();
-    let locals: Vec<Ident> = arguments.iter().map(|argument| hygiene::as_local(&argument.name)).collect();
-    let copies = arguments.iter().enumerate().filter(|(place, _)| !many.is_ids(*place)).map(|(_, argument)| {
+    let model = &many.model;
+    let krate = &model.krate;
+    let (ids, is_async) = (many.ids(), model.is_async());
+    let is_ids = |argument: &Argument| ptr::eq(argument, ids);
+    let some = hygiene::as_local(&ids.name);
+    let slice = if is_async { quote!(&#some) } else { quote!(#some) };
+    let is_inline = model.home == Home::Inline;
+    let arguments: Vec<&Argument> =
+        if is_inline { model.arguments.iter().collect() } else { model.all_arguments().collect() };
+    let values = if is_inline {
+        arguments.iter().map(|argument| argument.name.to_token_stream()).collect()
+    } else {
+        model.all_values()
+    };
+    let copies = arguments.iter().zip(&values).filter(|(argument, _)| !is_ids(argument)).map(|(argument, value)| {
         let local = hygiene::as_local(&argument.name);
-        let again = again(krate, argument);
+        let again = again(krate, value, &argument.ty);
         quote!(let #local = #again;)
     });
-    let passed = locals
-        .iter()
-        .enumerate()
-        .map(|(place, local)| if many.is_ids(place) && is_async { quote!(&#local) } else { quote!(#local) });
-    let original = quote!(#companion::original(#(#passed),*));
-    let body = match (is_async, many.model.output.is_result) {
-        (false, true) => original,
-        (false, false) => quote!(::core::result::Result::Ok(#original)),
-        (true, true) => quote!(async move { #original.await }),
-        (true, false) => quote!(async move { ::core::result::Result::Ok(#original.await) }),
+    let passed = arguments.iter().map(|argument| {
+        if is_ids(argument) { slice.clone() } else { hygiene::as_local(&argument.name).into_token_stream() }
+    });
+    let (named, original) = if is_inline {
+        let patterns = model.item.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(&typed.pat),
+            FnArg::Receiver(_) => None,
+        });
+        (quote!(#(let #patterns = #passed;)*), inline::once(model))
+    } else {
+        let original = model.original();
+        (quote!(), quote!(#original(#(#passed),*)))
+    };
+    let body = match (is_async, model.output.is_result) {
+        (false, true) => quote!(#named #original),
+        (false, false) => quote!(#named ::core::result::Result::Ok(#original)),
+        (true, true) => quote!(async move { #named #original.await }),
+        (true, false) => quote!(async move { #named ::core::result::Result::Ok(#original.await) }),
     };
     quote!(|#some| { #(#copies)* #body })
 }
 
 /// Output: `again::<&Db>(&db)`, at the place of the type, where it is found out if that cannot be.
-fn again(krate: &TokenStream, argument: &Argument) -> TokenStream {
-    let name = &argument.name;
-    hygiene::located(quote!(#krate::__private::many::again(&#name)), &argument.ty)
+fn again(krate: &TokenStream, value: impl ToTokens, ty: &Type) -> TokenStream {
+    let value = value.into_token_stream();
+    hygiene::located(quote!(#krate::__private::many::again(&#value)), ty)
 }
 
 /// How one key becomes a handle for its entry.
@@ -203,111 +252,119 @@ fn again(krate: &TokenStream, argument: &Argument) -> TokenStream {
 /// Output: `|ids| many::entry(load_users::cachekit_at(ids, &page), …)`, or
 /// `|ids| { let ids = again(ids); let page = again(&page); entry_of::<load_user>(load_user::entry(ids, page)) }`.
 fn entry(many: &Many) -> TokenStream {
-    let Model { krate, companion, arguments, .. } = &many.model;
-    let id = hygiene::as_local(&arguments[many.place].name);
-    let key_arguments = many.model.key_arguments();
-    let is_id = |argument: &Argument| argument.name == arguments[many.place].name;
-    if let Some(path) = many.entries_of() {
+    let model = &many.model;
+    let krate = &model.krate;
+    let id = hygiene::as_local(&many.ids().name);
+    let is_id = |argument: &Argument| ptr::eq(argument, many.ids());
+    let key_arguments = model.key_arguments();
+    if let Some(function) = many.entries_of() {
         // Named first, so that each is compared with the other function's at its type.
         let (copies, names): (Vec<_>, Vec<_>) = key_arguments
             .iter()
             .map(|argument| {
                 let copy = hygiene::as_local(&argument.name);
-                let again =
-                    if is_id(argument) { quote!(#krate::__private::many::again(#id)) } else { again(krate, argument) };
+                let again = if is_id(argument) {
+                    quote!(#krate::__private::many::again(#id))
+                } else {
+                    again(krate, &argument.name, &argument.ty)
+                };
                 let name = hygiene::located(&copy, &argument.ty);
                 (quote!(let #copy = #again;), name)
             })
             .unzip();
-        let shared = shared(many);
         let mut arguments = Group::new(Delimiter::Parenthesis, quote!(#(#names),*));
-        let (_, end) = hygiene::ends(path);
+        let (_, end) = hygiene::ends(function);
         arguments.set_span(arguments.span().located_at(end));
-        let entry = hygiene::located(quote!(<#shared>::entry), path);
-        return quote!(|#id| { #(#copies)* #krate::__private::many::entry_of::<#shared>(#entry #arguments) });
+        let entry = if many.shares().is_some() {
+            let shared = shared(many);
+            let entry = hygiene::located(quote!(<#shared>::entry), function);
+            quote!(#krate::__private::many::entry_of::<#shared>(#entry #arguments))
+        } else {
+            let handle = entries::handle(function);
+            quote!(#handle #arguments)
+        };
+        return quote!(|#id| { #(#copies)* #entry });
     }
-    let forwarded = key_arguments.iter().map(|argument| {
+    let references = key_arguments.into_iter().map(|argument| {
         let name = &argument.name;
         if is_id(argument) { id.to_token_stream() } else { quote!(&#name) }
     });
-    let forwarded = quote!(#(#forwarded),*);
-    let tags = if many.model.tags().is_empty() {
-        quote!(#krate::__private::no_tags())
-    } else {
-        quote!(#companion::cachekit_tags(#forwarded))
-    };
-    quote!(|#id| #krate::__private::many::entry(#companion::cachekit_at(#forwarded), #tags))
+    let references: Vec<TokenStream> = references.collect();
+    let (at, tags) = (at::call_with(model, &references), tags::call_with(model, &references));
+    quote!(|#id| #krate::__private::many::entry(#at, #tags))
 }
 
-/// The arguments that form the key, as parameters; the keys as a slice, or left out.
+/// What a companion takes that needs only keys: the arguments that form them, the keys as a slice or left out, and `self`
+/// where an entry depends on it.
 fn parameters(many: &Many, with_ids: bool) -> TokenStream {
     let model = &many.model;
-    let ids = &model.arguments[many.place].name;
+    let this = many.entry_self().map(|this| quote!(&#this,));
     let parameters = model.key_arguments().into_iter().filter_map(|argument| {
         let (name, ty) = (&argument.name, model.elided(&argument.ty));
-        match (argument.name == *ids, with_ids) {
+        match (ptr::eq(argument, many.ids()), with_ids) {
             (false, _) => Some(quote!(#name: #ty,)),
             (true, true) => Some(quote!(#name: &[#ty],)),
             (true, false) => None,
         }
     });
-    parameters.collect()
+    this.into_iter().chain(parameters).collect()
 }
 
-/// How a companion that needs only keys is written, and how it waits.
-fn verb(many: &Many, verb: &str) -> (Option<TokenStream>, Ident, TokenStream) {
+/// How a companion that needs only keys is written, up to its name; the function of the runtime, and how it waits.
+fn verb(many: &Many, verb: &str) -> (TokenStream, Ident, TokenStream) {
+    let (vis, name) = (companion::vis(&many.model), many.model.companion_ident(verb));
     if many.model.is_async() {
-        (Some(quote!(async)), format_ident!("{verb}_async"), quote!(.await))
+        (quote!(#vis async fn #name), format_ident!("{verb}_async"), quote!(.await))
     } else {
-        (None, format_ident!("{verb}"), quote!())
+        (quote!(#vis fn #name), format_ident!("{verb}"), quote!())
     }
 }
 
 fn get(many: &Many) -> TokenStream {
-    let Model { krate, arguments, .. } = &many.model;
-    let (vis, docs) = (
-        companion::vis(&many.model),
-        docs(many, "The values that the cache holds of {} for these keys, as far as they are fresh; never computes."),
-    );
-    let (asyncness, verb, wait) = verb(many, "get");
-    let (ids, parameters, entry) = (&arguments[many.place].name, parameters(many, true), entry(many));
+    let krate = &many.model.krate;
+    let docs =
+        docs(many, "The values that the cache holds of {} for these keys, as far as they are fresh; never computes.");
+    let (head, verb, wait) = verb(many, "get");
+    let (generics, bounds) = many.model.part.declared();
+    let (ids, parameters, entry) = (&many.ids().name, parameters(many, true), entry(many));
     let returned = returned(many);
-    let (key, value) = (elided(many, &many.key_of_map()), value(many));
+    let (key, value) = (many.model.elided(&many.key_of_map()), value(many));
     quote! {
         #docs
-        #vis #asyncness fn get(
+        #head #generics(
             #parameters
-        ) -> ::core::result::Result<::std::collections::HashMap<#key, #value>, #krate::Error> {
+        ) -> ::core::result::Result<::std::collections::HashMap<#key, #value>, #krate::Error> #bounds {
             #krate::__private::many::#verb(#returned, #ids, #entry) #wait
         }
     }
 }
 
 fn set(many: &Many) -> TokenStream {
-    let Model { krate, .. } = &many.model;
-    let (vis, docs) = (
-        companion::vis(&many.model),
-        docs(many, "Stores values as if {} had returned them now; computations that run already are not stored."),
-    );
-    let (asyncness, verb, wait) = verb(many, "set");
+    let model = &many.model;
+    let krate = &model.krate;
+    let docs =
+        docs(many, "Stores values as if {} had returned them now; computations that run already are not stored.");
+    let (head, verb, wait) = verb(many, "set");
     let (parameters, entry, value) = (parameters(many, false), entry(many), value(many));
     // A lifetime of its own, since that of an `impl Trait` cannot be left out.
-    let id = lifetimes::named(&many.id, &many.model.item.sig.generics, "'id");
-    let lifetime = (id.to_token_stream().to_string() != many.id.to_token_stream().to_string()).then(|| quote!(<'id>));
-    let entries = companion::free_name(&many.model.key_arguments(), ["entries", "new_entries", "cached_entries"]);
+    let id = lifetimes::named(&many.id, &model.scope, "'id");
+    let has_lifetime = id.to_token_stream().to_string() != many.id.to_token_stream().to_string();
+    let part = model.part.after(has_lifetime.then_some("'id"));
+    let (generics, bounds) = part.declared();
+    let entries = companion::free_name(&model.key_arguments(), ["entries", "new_entries", "cached_entries"]);
     quote! {
         #docs
-        #vis #asyncness fn set #lifetime(
+        #head #generics(
             #parameters
             #entries: impl ::core::iter::IntoIterator<Item = (#id, #value)>,
-        ) -> ::core::result::Result<(), #krate::Error> {
+        ) -> ::core::result::Result<(), #krate::Error> #bounds {
             #krate::__private::many::#verb(#entries, #entry) #wait
         }
     }
 }
 
 fn forget(many: &Many, name: &str) -> TokenStream {
-    let Model { krate, arguments, .. } = &many.model;
+    let krate = &many.model.krate;
     let text = match name {
         "invalidate" => {
             "Forgets the values of {} for these keys, everywhere; computations that run already are not stored."
@@ -316,12 +373,13 @@ fn forget(many: &Many, name: &str) -> TokenStream {
             "Lets the next caller of {} renew the values of these keys, while the others are served those that are there."
         }
     };
-    let (vis, docs, function) = (companion::vis(&many.model), docs(many, text), format_ident!("{name}"));
-    let (asyncness, verb, wait) = verb(many, name);
-    let (ids, parameters, entry) = (&arguments[many.place].name, parameters(many, true), entry(many));
+    let docs = docs(many, text);
+    let (head, verb, wait) = verb(many, name);
+    let (generics, bounds) = many.model.part.declared();
+    let (ids, parameters, entry) = (&many.ids().name, parameters(many, true), entry(many));
     quote! {
         #docs
-        #vis #asyncness fn #function(#parameters) -> ::core::result::Result<(), #krate::Error> {
+        #head #generics(#parameters) -> ::core::result::Result<(), #krate::Error> #bounds {
             #krate::__private::many::#verb(#ids, #entry) #wait
         }
     }
@@ -335,7 +393,7 @@ fn refresh(many: &Many) -> TokenStream {
     );
     let vis = companion::vis(&many.model);
     let mut sig = many.model.named_signature();
-    sig.ident = format_ident!("refresh");
+    sig.ident = many.model.companion_ident("refresh");
     sig.fn_token.span = hygiene::macro_span(sig.fn_token.span);
     if let Some(asyncness) = &mut sig.asyncness {
         asyncness.span = hygiene::macro_span(asyncness.span);
@@ -345,10 +403,6 @@ fn refresh(many: &Many) -> TokenStream {
         #docs
         #vis #sig { #call }
     }
-}
-
-fn elided(many: &Many, ty: &Type) -> Type {
-    lifetimes::elided(ty, &many.model.item.sig.generics)
 }
 
 fn docs(many: &Many, text: &str) -> TokenStream {

@@ -13,6 +13,13 @@ use crate::model::Model;
 /// Input: `fn find(&self, id: u64) -> User { body }`.
 /// Output: `find_entry`, `find_refresh`, `find_original`, and what they need.
 pub(super) fn siblings(model: &Model) -> TokenStream {
+    let shown = [companion::entry(model), companion::refresh(model)];
+    let hidden = [at::function(model), at::of_owner(model), tags::function(model), renewal::function(model)];
+    stand(model, &shown, &hidden.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// `find_original`, which has the body, and these functions.
+pub(super) fn stand(model: &Model, shown: &[TokenStream], hidden: &[TokenStream]) -> TokenStream {
     let at = |place: Place| {
         let attrs = attrs::at(&model.item.attrs, place);
         quote!(#(#attrs)*)
@@ -21,14 +28,10 @@ pub(super) fn siblings(model: &Model) -> TokenStream {
     // Clippy counts the arguments of every function.
     let wide = (model.arguments.len() >= 7).then(|| quote!(#[allow(clippy::too_many_arguments)]));
     let original = companion::original(model);
-    let shown = [companion::entry(model), companion::refresh(model)];
-    let shown: TokenStream = shown.into_iter().map(|sibling| quote!(#seen #wide #sibling)).collect();
-    let hidden = [at::function(model), at::of_owner(model), tags::function(model), renewal::function(model)];
-    let hidden: TokenStream = hidden.into_iter().flatten().map(|helper| quote!(#unseen #wide #helper)).collect();
     quote! {
         #wide
         #original
-        #shown
-        #hidden
+        #(#seen #wide #shown)*
+        #(#unseen #wide #hidden)*
     }
 }

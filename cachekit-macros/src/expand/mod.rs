@@ -72,10 +72,12 @@ pub(crate) fn cache_multi_on_arguments(args: TokenStream, tokens: &TokenStream) 
     };
 
     let faults_of_options = errors.len();
-    validate::signature_of_many(&item.sig, &args, &mut errors);
+    validate::signature(&item.sig, &args, &mut errors);
     let Some(model) = Many::new(item, args, &mut errors) else { return fallback::unchanged(tokens, errors) };
     validate::value(&model.model, &mut errors);
-    let is_expandable = errors.len() == faults_of_options;
+    // Of an owner that cannot be read nothing can be written.
+    let has_owner = model.model.owner().is_some() || !model.model.args.owner_is_mentioned;
+    let is_expandable = has_owner && errors.len() == faults_of_options;
     validate::options(&model.model, &mut errors);
     crate::many::judge(&model, &mut errors);
     if !is_expandable {

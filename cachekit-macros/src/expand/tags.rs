@@ -69,13 +69,25 @@ fn named(model: &Model, tags: &[&Tag]) -> TokenStream {
 
 /// Output: `load_user::cachekit_tags(&id, &name)`, or no tags where the function has none.
 pub(super) fn call(model: &Model) -> TokenStream {
+    call_with(model, &key::references(model))
+}
+
+/// The same, where these are references to what forms the key.
+pub(super) fn call_with(model: &Model, references: &[TokenStream]) -> TokenStream {
     let krate = &model.krate;
-    if model.tags().is_empty() {
+    let tags = model.tags();
+    if tags.is_empty() {
         return quote!(#krate::__private::no_tags());
     }
-    let names = model.key_arguments().into_iter().map(|argument| &argument.name);
+    if model.home == Home::Inline {
+        let arguments = model.key_arguments().into_iter().zip(references);
+        let (names, references): (Vec<_>, Vec<_>) =
+            arguments.filter(|(argument, _)| is_named(&tags, argument)).map(|(it, of_it)| (&it.name, of_it)).unzip();
+        let all = named(model, &tags);
+        return quote!({ #(let #names = #references;)* #all });
+    }
     let path = path(model);
-    quote!(#path(#(&#names),*))
+    quote!(#path(#(#references),*))
 }
 
 /// Output: `|| load_user::cachekit_tags(&id, &name)`, for where the tags are not always wanted.

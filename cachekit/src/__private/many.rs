@@ -249,6 +249,22 @@ pub fn entry<F: State>(at: At<F>, tags: TagNames) -> EntryOf<F> {
     EntryOf(CallOf(super::tagged_call(at.state.function(), &at.key, tags), PhantomData))
 }
 
+impl<V: Value> Handle for Entry<V> {
+    type Value = V;
+
+    fn into_call_of(self) -> CallOf<V> {
+        self.into()
+    }
+}
+
+impl<V: Value> Handle for AsyncEntry<V> {
+    type Value = V;
+
+    fn into_call_of(self) -> CallOf<V> {
+        self.into()
+    }
+}
+
 /// A function of many keys whose entries are those of another function.
 pub trait Shares {
     type Function: CachedFn + 'static;
@@ -273,6 +289,12 @@ impl<T: Clone> Again for T {}
 #[inline]
 pub fn again<T: Again>(argument: &T) -> T {
     argument.clone()
+}
+
+/// A body where it stands, which may `return`.
+#[inline]
+pub fn run<T>(body: impl FnOnce() -> T) -> T {
+    body()
 }
 
 /// How a function of many keys is called: with which name, and what becomes of its errors.

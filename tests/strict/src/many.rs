@@ -2,12 +2,12 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
-use std::future::ready;
-use std::hash::BuildHasherDefault;
+use std::future::{Future, ready};
+use std::hash::{BuildHasherDefault, Hash};
 use std::io;
 use std::sync::Arc;
 
-use cachekit::{cache_multi_on_arguments, cache_on_arguments};
+use cachekit::{KeyPart, cache_multi_on_arguments, cache_on_arguments};
 
 use crate::arguments::Db;
 
@@ -139,6 +139,148 @@ macro_rules! of_keys {
 
 of_keys!(generated(keys: &[char]) -> BTreeMap<char, u32> { keys.iter().map(|key| (*key, u32::from(*key))).collect() });
 
+/// What only skipped arguments are of, without names and with.
+#[cache_multi_on_arguments(region = "strict", skip(read, log))]
+#[must_use]
+pub fn unnamed<'k, L: Fn(&str)>(read: &impl Fn(&str) -> u64, names: &'k [&'k str], log: &L) -> Vec<u64> {
+    names.iter().inspect(|name| log(name)).map(|name| read(name)).collect()
+}
+
+/// Keys of any type, and a map by them.
+#[cache_multi_on_arguments(region = "strict")]
+#[must_use]
+pub fn any<'k, K, const N: usize>(keys: &'k [K], (first, _): &(K, &'k str)) -> HashMap<K, [K; N]>
+where
+    K: KeyPart + Hash + Eq + Clone + Send + Sync + 'static,
+{
+    keys.iter().map(|key| (key.clone(), std::array::from_fn(|_| first.clone()))).collect()
+}
+
+/// An instantiation that its author tells apart.
+///
+/// # Errors
+///
+/// Never.
+#[cache_multi_on_arguments(region = "strict", key(std::any::type_name::<T>(), ids), tags = ["{ids}"])]
+pub async fn named<T>(ids: &[u64]) -> Result<Vec<T>, String>
+where
+    T: From<u64> + Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
+{
+    ready(Ok(ids.iter().map(|id| T::from(*id)).collect())).await
+}
+
+/// Methods of many keys.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    tenant: u64,
+}
+
+#[cachekit::methods]
+impl Shelf {
+    /// By reference.
+    #[cache_multi_on_arguments(region = "strict", tags = ["shelf:{ids}"])]
+    #[must_use]
+    pub fn by_reference(&self, ids: &[u64]) -> HashMap<u64, u64> {
+        ids.iter().map(|id| (*id, self.tenant + id)).collect()
+    }
+
+    /// By value.
+    #[cache_multi_on_arguments(region = "strict")]
+    #[must_use]
+    pub fn by_value(mut self, ids: &[u64]) -> Vec<u64> {
+        self.tenant += 1;
+        ids.iter().map(|id| self.tenant + id).collect()
+    }
+
+    /// Asynchronous, by a counted reference, with `self` in the key, and borrowed keys.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    #[cachekit::cache_multi_on_arguments(region = "strict", key(self.tenant, names), ttl = Self::ttl())]
+    pub async fn later(self: Arc<Self>, names: &[&str]) -> Result<BTreeMap<String, usize>, String> {
+        ready(Ok(names.iter().map(|name| ((*name).to_owned(), name.len())).collect())).await
+    }
+
+    fn ttl() -> std::time::Duration {
+        std::time::Duration::from_secs(60)
+    }
+
+    /// No receiver, more arguments than clippy likes, and names that generated code would like to have.
+    #[cache_multi_on_arguments(region = "strict", in_memory, companion = lot)]
+    #[must_use]
+    pub fn without(ids: &[u64], entries: u8, one: u8, two: u8, three: u8, four: u8, five: u8) -> Vec<Self> {
+        let sum = u64::from(entries ^ one ^ two ^ three ^ four ^ five);
+        ids.iter().map(|id| Self { tenant: id + sum }).collect()
+    }
+
+    /// One of them.
+    #[cache_on_arguments(region = "strict", key(self.tenant, id))]
+    #[must_use]
+    pub fn one(&self, id: u64) -> u64 {
+        self.tenant + id
+    }
+
+    /// The entries of a method that depend on `self`.
+    #[cache_multi_on_arguments(entries_of = self.one)]
+    #[must_use]
+    pub fn ones(&self, ids: &[u64]) -> Vec<u64> {
+        ids.iter().map(|id| self.tenant + id).collect()
+    }
+
+    #[cache_multi_on_arguments(region = "strict")]
+    fn private(&self, r#type: &[u64]) -> Vec<u64> {
+        r#type.iter().map(|r#type| self.tenant + r#type).collect()
+    }
+
+    /// Uses what is private.
+    #[must_use]
+    pub fn uses(&self) -> Vec<u64> {
+        self.private(&[1])
+    }
+}
+
+/// Methods of a type with parameters.
+#[derive(Debug)]
+pub struct Store<'a, T> {
+    /// What it makes values of.
+    pub of: &'a T,
+}
+
+#[cachekit::methods]
+impl<'a, T: Clone + Send + Sync + 'static> Store<'a, T> {
+    /// Of any type.
+    #[cache_multi_on_arguments(region = "strict")]
+    #[must_use]
+    pub fn all(&self, ids: &[u64], _: &'a str) -> HashMap<u64, T> {
+        ids.iter().map(|id| (*id, self.of.clone())).collect()
+    }
+}
+
+/// Methods of many keys of traits.
+pub trait Shelves {
+    /// Threads.
+    fn shelves(&self, ids: &[u64]) -> Vec<u64>;
+    /// Tasks.
+    fn shelves_later(&self, ids: &[u64]) -> impl Future<Output = Result<Vec<u64>, String>> + Send;
+}
+
+impl Shelves for Shelf {
+    #[cache_multi_on_arguments(region = "strict", owner = Shelf, companion = none, tags = ["shelf:{ids}"])]
+    fn shelves(&self, ids: &[u64]) -> Vec<u64> {
+        if self.tenant == 0 {
+            return ids.to_vec();
+        }
+        ids.iter().map(|id| self.tenant + id).collect()
+    }
+
+    #[cache_multi_on_arguments(region = "strict", companion = none, key(self.tenant, ids))]
+    async fn shelves_later(&self, ids: &[u64]) -> Result<Vec<u64>, String> {
+        let first = ids.first().ok_or("none")?;
+        ready(Ok(ids.iter().map(|id| first + id).collect())).await
+    }
+}
+
 /// Uses every companion.
 ///
 /// # Errors
@@ -166,5 +308,14 @@ pub async fn companions(db: &Db) -> Result<(), cachekit::Error> {
     generated::invalidate(&['a'])?;
     drop::<HashMap<String, usize>>(aliased::get(&["a"], None)?);
     drop::<HashMap<(u8, String), (u8, String)>>(loaded::get(&[(1, String::new())]).await?);
+    drop::<HashMap<String, u64>>(unnamed::get(&["a"])?);
+    drop::<HashMap<u8, [u8; 2]>>(any::get::<_, 2>(&[1], &(1, ""))?);
+    named::set([(1, 1_u64)]).await?;
+    drop::<HashMap<u64, u64>>(Shelf::by_reference_get(&[1])?);
+    Shelf::by_value_set([(1, 2)])?;
+    Arc::new(Shelf::default()).later_set([("a", 1)]).await?;
+    Shelf::lot_invalidate(&[1], 1, 2, 3, 4, 5, 6)?;
+    Shelf::default().ones_expire(&[1])?;
+    drop::<HashMap<u64, u8>>(Store::all_get(&[1], "")?);
     Ok(())
 }

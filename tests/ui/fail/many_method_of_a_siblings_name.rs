@@ -1,0 +1,18 @@
+use cachekit::cache_multi_on_arguments;
+
+struct Repo;
+
+#[cachekit::methods]
+impl Repo {
+    #[cache_multi_on_arguments(region = "users")]
+    fn load(&self, ids: &[u64]) -> Vec<u64> {
+        ids.to_vec()
+    }
+
+    fn load_set(&self) {}
+}
+
+fn main() {
+    Repo.load(&[1]);
+    Repo.load_set();
+}

@@ -1,0 +1,14 @@
+use cachekit::cache_multi_on_arguments;
+
+struct Repo;
+
+impl Repo {
+    #[cache_multi_on_arguments(region = "users")]
+    fn load(&self, ids: &[u64]) -> Vec<u64> {
+        ids.to_vec()
+    }
+}
+
+fn main() {
+    Repo.load(&[1]);
+}
