@@ -232,7 +232,7 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// The first four take the arguments that form the key, `set` those beside the slice. There is no `key`, `entry`, `fetch`
-/// or `with`: they are of one entry, and so of the function that `entries_of` names.
+/// or `with`: they are of one entry, and so of the function that `entries_of` names. (A method has a handle.)
 ///
 /// # Arguments
 ///
@@ -264,10 +264,7 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// Those of [`macro@cache_on_arguments`], where `T` is the type of one value, except `background`,
-/// `stale_while_revalidate` and `refresh_ahead`: a renewal in the background is of one entry, while a function of many
-/// keys renews all that are due in one call. As settings of the region the latter two hold, and one caller renews while the
-/// others are served the old values. And these:
+/// Those of [`macro@cache_on_arguments`], where `T` is the type of one value, and these:
 ///
 /// | option | meaning | default |
 /// |---|---|---|
@@ -287,11 +284,50 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 /// What one of the two has stored the other serves, and whoever invalidates an entry does so for both. Key, tags and
 /// settings are made by the function of one key, so all options that concern them stand there: `ttl`, `tags`, `namespace`,
 /// `should_cache` and so on, and the region, which may be left out here; where it is written it is that one, as `check`
-/// says otherwise. Left are `skip`, `share_error`, `result`, `companion` and `crate`.
+/// says otherwise. Left are `skip`, `share_error`, `result`, `background`, `companion`, `owner` and `crate`.
 ///
 /// `load_user::entry` is called for each key with the arguments that form the key here, in their order and by value, so
 /// they are of its types: a slice `&[u64]` for `id: u64`, `&[&str]` for `name: &str`. Values are of one type. One of the two
 /// may be `async` and the other not.
+///
+/// The function may be a method: `entries_of = Self::find`, or `UserRepo::find` from elsewhere, and `entries_of = self.find`
+/// where its entries depend on `self`. Of a function with type parameters name the instantiation: `load::<T>`.
+///
+/// # Methods
+///
+/// ```text
+/// #[cachekit::methods]
+/// impl UserRepo {
+///     #[cache_multi_on_arguments(region = USERS)]
+///     async fn find_all(&self, ids: &[u64]) -> Result<HashMap<u64, User>, DbError> { … }
+/// }
+///
+/// repo.find_all(&[1, 2]).await?;
+/// UserRepo::find_all_get(&[1, 2]).await?;             // likewise find_all_set, find_all_invalidate, find_all_expire
+/// UserRepo::find_all_entry(1).invalidate().await?;    // a handle for one of them, unless `entries_of` is given
+/// repo.find_all_refresh(&[1, 2]).await?;              // compute now, and store
+/// repo.find_all_original(&[1, 2]).await?;             // past the cache
+/// ```
+///
+/// What [`macro@cache_on_arguments`] says of methods holds here, `companion = none` in implementations of traits too.
+/// `self` is no part of the keys unless `key(self.tenant, ids)` mentions it; then these siblings take it. The receiver is
+/// `Clone` as all arguments are: `&self`, `self: Arc<Self>`; with `companion = none` it is `&self`.
+///
+/// # Type parameters
+///
+/// As of a function of one key: an instantiation has a table of its own in the process, unless `key(T::NAME, ids)` forms the
+/// keys. Where inference does not find it, companions are told: `load::get::<User>(&[1])`. The slice may be one of a type
+/// parameter, `&[K]`, which is `KeyPart + Clone + Hash + Eq`; an `impl Trait` has no name by which `get` could return it.
+///
+/// # Renewals in the background
+///
+/// With `background`, `stale_while_revalidate` or `refresh_ahead` keys that are due are served at once, and renewed in the
+/// background by one call of the function for all of them, on copies of the keys and of all arguments, as
+/// [`macro@cache_on_arguments`] says. What that call does not return is forgotten. Without one of the three the first
+/// caller renews, in one call too, while the others are served the old values.
+///
+/// With `entries_of` the settings are those of the function of one key, and `background` says that this one renews in the
+/// background where they, or the region, ask for renewals.
 ///
 /// # Single calls, gathered
 ///
@@ -322,8 +358,7 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Limits
 ///
 /// * Those of [`macro@cache_on_arguments`].
-/// * No methods and no generic functions: cache a free function of concrete types, and call that. The one that
-///   `entries_of` names is such a function too.
+/// * `coalesce` is for free functions of concrete types.
 /// * There is one slice of keys: where there would be two, make them one of pairs.
 #[proc_macro_attribute]
 pub fn cache_multi_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -345,7 +380,7 @@ pub fn cache_multi_on_arguments(args: TokenStream, item: TokenStream) -> TokenSt
 /// repo.find_original(5).await?;                    // past the cache
 /// ```
 ///
-/// See [`cache_on_arguments`], section "Methods".
+/// See [`cache_on_arguments`] and [`cache_multi_on_arguments`], sections "Methods".
 #[proc_macro_attribute]
 pub fn methods(args: TokenStream, item: TokenStream) -> TokenStream {
     methods::methods(args.into(), &item.into()).into()

@@ -293,18 +293,6 @@ pub(crate) fn judge(many: &Many, errors: &mut Errors) {
             );
         }
     }
-    if args.entries_of.is_none() {
-        if let Some((keyword, ())) = &args.background {
-            errors.at(keyword, format_args!("a function of many keys renews its values itself, while others are served the old ones: remove `{keyword}`"));
-        }
-        let renewals = [
-            args.stale_while_revalidate.as_ref().map(|(keyword, _)| keyword),
-            args.refresh_ahead.as_ref().map(|(keyword, _)| keyword),
-        ];
-        for keyword in renewals.into_iter().flatten() {
-            errors.at(keyword, format_args!("in the attribute `{keyword}` renews in the background, which a function of many keys does not: write it where `regions!` declares the region, and one caller renews"));
-        }
-    }
     if let (Some((keyword, expressions)), None) = (&args.key, &args.entries_of)
         && let ids = &many.ids().name
         && !expressions.is_empty()
@@ -389,7 +377,6 @@ fn of_the_entries(args: &Args) -> Vec<&syn::Ident> {
         args.stale_while_revalidate.as_ref().map(|(keyword, _)| keyword),
         args.stale_if_error.as_ref().map(|(keyword, _)| keyword),
         args.refresh_ahead.as_ref().map(|(keyword, _)| keyword),
-        args.background.as_ref().map(|(keyword, ())| keyword),
         args.jitter.as_ref().map(|(keyword, _)| keyword),
         args.error_ttl.as_ref().map(|(keyword, _)| keyword),
         args.wait_timeout.as_ref().map(|(keyword, _)| keyword),

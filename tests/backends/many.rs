@@ -9,7 +9,8 @@ use std::time::Duration;
 use cachekit::backend::{Answer, Backend, Content, Context, Lease};
 use cachekit::testing::{Chaos, ManualClock, waiting};
 use cachekit::{
-    Clock, Error, OnBackendError, Proxy, Region, StaticRegion, cache_multi_on_arguments, cache_on_arguments, regions,
+    Clock, Error, Job, OnBackendError, Proxy, Region, Runner, StaticRegion, Task, cache_multi_on_arguments,
+    cache_on_arguments, regions,
 };
 use cachekit_backends::memory::Memory;
 
@@ -23,6 +24,7 @@ regions! {
     static NESTED = Region::builder("many nested");
     static HELD = Region::builder("many held");
     static BUSY = Region::builder("many busy");
+    static AGED = Region::builder("many aged");
     static OLD = Region::builder("many old");
     static SET_UP = Region::builder("many set up");
     static CHAOTIC = Region::builder("many chaotic");
@@ -280,6 +282,64 @@ fn an_old_value_of_a_key_that_another_process_computes_is_served_beside_new_ones
         10_u64
     });
     assert_eq!(many(&[1, 2, 3]), HashMap::from([(1, 10), (2, 102), (3, 103)]));
+}
+
+/// Keeps renewals until the test runs them.
+#[derive(Debug)]
+struct Later;
+
+static JOBS: Mutex<Vec<Job>> = Mutex::new(Vec::new());
+
+impl Runner for Later {
+    fn run(&self, job: Job) -> bool {
+        JOBS.lock().unwrap().push(job);
+        true
+    }
+
+    fn spawn(&self, _: Task) -> bool {
+        false
+    }
+}
+
+#[test]
+fn keys_that_are_due_are_renewed_in_one_call_as_far_as_no_other_process_renews_them() {
+    static ASKED: Mutex<Vec<Vec<u64>>> = Mutex::new(Vec::new());
+
+    #[cache_on_arguments(region = AGED, stale_while_revalidate = "1h", tags = ["{id}"])]
+    fn one(id: u64) -> u64 {
+        id
+    }
+
+    #[cache_multi_on_arguments(entries_of = one, background)]
+    fn many(ids: &[u64]) -> HashMap<u64, u64> {
+        ASKED.lock().unwrap().push(ids.to_vec());
+        ids.iter().filter(|id| **id != 5).map(|id| (*id, id + 100)).collect()
+    }
+
+    fn run_all() -> usize {
+        let jobs = std::mem::take(&mut *JOBS.lock().unwrap());
+        jobs.into_iter().map(|job| job()).count()
+    }
+
+    let (processes, trips) = (Processes::new(), Trips::default());
+    let (clock, store) = (processes.clock.clone(), processes.store.clone());
+    AGED.configure(|own| own.ttl(TTL).clock(clock).backend(store).wrap(trips.clone()).runner(Later)).unwrap();
+    let other = Region::builder("many aged").ttl(TTL).clock(processes.clock.clone());
+    let other = other.backend(processes.store.clone()).build().unwrap();
+    many::set((1..=5).map(|id| (id, id))).unwrap();
+    processes.clock.advance(TTL);
+    let old: HashMap<u64, u64> = (1..=5).map(|id| (id, id)).collect();
+    assert_eq!(trips.of(|| assert_eq!(many(&[1, 2, 3, 4, 5]), old)), 1, "one look");
+    other.invalidate_tag("3").unwrap();
+    other.get_or_create(one::key(2), || {
+        let trips = trips.of(|| assert_eq!(run_all(), 1));
+        assert_eq!(trips, 4, "leases, values, a lease given back, and an entry that is gone");
+        20_u64
+    });
+    assert_eq!(*ASKED.lock().unwrap(), [[1, 3, 4, 5]]);
+    let now = HashMap::from([(1, 101), (2, 20), (4, 104)]);
+    assert_eq!(many::get(&[1, 2, 3, 4, 5]).unwrap(), now, "3 was invalidated, and 5 is gone");
+    assert_eq!((one(1), one(2)), (101, 20));
 }
 
 #[test]

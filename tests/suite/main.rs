@@ -37,6 +37,8 @@ mod keys;
 mod limits;
 /// Functions of many keys.
 mod many;
+/// Functions of many keys whose values are renewed in the background.
+mod many_background;
 /// Methods of many keys, and functions of many keys with type parameters.
 mod many_methods;
 /// Methods, with and without `self` in the key.

@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{FnArg, Ident, Type};
 
-use super::{at, cached_fn, check, coalesce, companion, info, inline, method, tags, wrapper};
+use super::{at, cached_fn, check, coalesce, companion, info, inline, method, renewal, tags, wrapper};
 use crate::argument::Argument;
 use crate::attrs::{self, Place};
 use crate::entries;
@@ -129,13 +129,14 @@ fn shown(many: &Many) -> Vec<TokenStream> {
     entry.into_iter().chain([get(many), set(many), invalidate, expire, refresh(many)]).collect()
 }
 
-/// What finds an entry, unless it is another function's.
+/// What finds an entry, unless it is another function's, and what renews keys in the background.
 fn hidden(many: &Many) -> Vec<TokenStream> {
     let model = &many.model;
+    let renewal = renewal::of_many(many);
     if many.entries_of().is_some() {
-        return Vec::new();
+        return renewal.into_iter().collect();
     }
-    [at::function(model), at::of_owner(model), tags::function(model)].into_iter().flatten().collect()
+    [at::function(model), at::of_owner(model), tags::function(model), renewal].into_iter().flatten().collect()
 }
 
 /// One call into the runtime that may run the body.
@@ -158,10 +159,11 @@ fn running(many: &Many, refreshes: bool) -> TokenStream {
     let (ids, returned, entry) = (&many.ids().name, returned(many), entry(many));
     let (compute, is_async) = (compute(many), many.model.is_async());
     let (verb, wait) = if is_async { (quote!(call_async), quote!(.await)) } else { (quote!(call), quote!()) };
+    let renewed = if refreshes { None } else { renewal::of_call(many) };
     let refreshes = refreshes.then(|| quote!(.refreshes()));
     let call = quote! {
         #krate::__private::many::#verb(
-            #krate::__private::many::Function::new(#name, #share) #refused #refreshes,
+            #krate::__private::many::Function::new(#name, #share) #refused #refreshes #renewed,
             #returned,
             #ids,
             #entry,
@@ -188,7 +190,7 @@ pub(super) fn returned(many: &Many) -> TokenStream {
 }
 
 /// The type of a value, by a name that says nothing again of a type that is no value.
-fn value(many: &Many) -> TokenStream {
+pub(super) fn value(many: &Many) -> TokenStream {
     match many.entries_of() {
         Some(_) => check::value(&many.model),
         None if many.is_written_out() => check::value(&many.model),

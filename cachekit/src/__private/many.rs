@@ -3,6 +3,8 @@
 //! Which value belongs to which key says the type that the function returns: a map by its keys, a `Vec` by its order.
 //! Keys that are equal are one: the function is asked for them once.
 
+mod renewals;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::{Future, ready};
@@ -11,6 +13,8 @@ use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
 
+use self::renewals::OfCall;
+pub use self::renewals::{OwnedMany, Renewal, Renewals, Renewed, at};
 use super::{At, Of, State};
 use crate::companion::{CachedFn, Value};
 use crate::entry::{AsyncEntry, Entry};
@@ -20,6 +24,7 @@ use crate::flight::block_on;
 use crate::region::call::Call;
 use crate::region::many::Many;
 use crate::region::share::Share;
+use crate::region::together::Returned as Came;
 use crate::remote::Caller;
 use crate::tags::TagNames;
 use crate::values::{Shared, owned};
@@ -297,21 +302,36 @@ pub fn run<T>(body: impl FnOnce() -> T) -> T {
     body()
 }
 
-/// How a function of many keys is called: with which name, and what becomes of its errors.
+/// How a function of many keys is called: with which name, what becomes of its errors, and how old values are renewed.
 #[derive(Debug)]
-pub struct Function<E> {
+pub struct Function<E, N> {
     name: &'static str,
     share: Option<Share<E>>,
     refusal: Option<fn(Error) -> E>,
     refreshes: bool,
+    renewal: N,
 }
 
-impl<E> Function<E> {
+impl<E> Function<E, ()> {
     #[must_use]
     pub fn new(name: &'static str, share: Option<Share<E>>) -> Self {
-        Self { name, share, refusal: None, refreshes: false }
+        Self { name, share, refusal: None, refreshes: false, renewal: () }
     }
 
+    /// Renewals run in the background, on arguments and keys that `own` makes.
+    #[must_use]
+    pub fn renewed<Id, V, O>(self, own: O) -> Function<E, Renewed<V, E, O>>
+    where
+        V: Value,
+        E: Send + 'static,
+        O: Fn(&[&Id]) -> OwnedMany<V, E>,
+    {
+        let Self { name, share, refusal, refreshes, .. } = self;
+        Function { name, share, refusal, refreshes, renewal: Renewed::new(own) }
+    }
+}
+
+impl<E, N> Function<E, N> {
     /// Every key is computed, whatever is stored.
     #[must_use]
     pub fn refreshes(mut self) -> Self {
@@ -325,6 +345,20 @@ impl<E> Function<E> {
         self.refusal = refusal;
         self
     }
+}
+
+/// What some keys came to that the function was asked for.
+///
+/// # Errors
+///
+/// That of the function.
+pub fn split<Id, K, V, R, E>(
+    returned: &Returned<Id, K, V, R>,
+    function: &str,
+    ids: &[Id],
+    values: Result<R, E>,
+) -> Came<V, E> {
+    values.map(|values| returned.split(values, function, ids))
 }
 
 /// The keys of a call, each once.
@@ -373,23 +407,20 @@ impl<'a, Id, V: Value> Keys<'a, Id, V> {
     }
 }
 
-pub fn call<Id, K, R, H: Handle, E>(
-    function: Function<E>,
+pub fn call<Id, K, R, H: Handle, E, N: Renewal<Id, H::Value, E>>(
+    function: Function<E, N>,
     returned: Returned<Id, K, H::Value, R>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
     mut compute: impl FnMut(&[Id]) -> Result<R, E>,
 ) -> Result<R, E> {
     // What a function of threads computes, as a task would.
-    let at_once = |ids: Vec<Id>| ready(compute(&ids).map(|values| returned.split(values, function.name, &ids)));
+    let at_once = |ids: Vec<Id>| ready(split(&returned, function.name, &ids, compute(&ids)));
     block_on(function.run(Caller::Thread, &returned, ids, entry, at_once))
 }
 
-/// The values of some keys, as far as there are any.
-type Came<V, E> = Result<Vec<Option<V>>, E>;
-
-pub async fn call_async<Id, K, R, H: Handle, E, T: Future<Output = Result<R, E>>>(
-    function: Function<E>,
+pub async fn call_async<Id, K, R, H: Handle, E, T: Future<Output = Result<R, E>>, N: Renewal<Id, H::Value, E>>(
+    function: Function<E, N>,
     returned: Returned<Id, K, H::Value, R>,
     ids: &[Id],
     entry: impl Fn(&Id) -> H,
@@ -397,21 +428,21 @@ pub async fn call_async<Id, K, R, H: Handle, E, T: Future<Output = Result<R, E>>
 ) -> Result<R, E> {
     let later = |ids: Vec<Id>| {
         let values = compute(ids.iter().map(returned.copy).collect());
-        split(function.name, &returned, ids, values)
+        split_later(function.name, &returned, ids, values)
     };
     function.run(Caller::Task, &returned, ids, entry, later).await
 }
 
-async fn split<Id, K, V, R, E>(
+async fn split_later<Id, K, V, R, E>(
     name: &'static str,
     returned: &Returned<Id, K, V, R>,
     ids: Vec<Id>,
     values: impl Future<Output = Result<R, E>>,
 ) -> Came<V, E> {
-    values.await.map(|values| returned.split(values, name, &ids))
+    split(returned, name, &ids, values.await)
 }
 
-impl<E> Function<E> {
+impl<E, N> Function<E, N> {
     async fn run<Id, K, V: Value, R, H: Handle<Value = V>, T: Future<Output = Came<V, E>>>(
         &self,
         caller: Caller<'_>,
@@ -419,7 +450,10 @@ impl<E> Function<E> {
         ids: &[Id],
         entry: impl Fn(&Id) -> H,
         mut compute: impl FnMut(Vec<Id>) -> T,
-    ) -> Result<R, E> {
+    ) -> Result<R, E>
+    where
+        N: Renewal<Id, V, E>,
+    {
         let keys = Keys::new(ids, entry);
         let (mut values, missing) = if self.refreshes {
             (keys.calls.iter().map(|_| None).collect(), (0..keys.calls.len()).collect())
@@ -431,7 +465,9 @@ impl<E> Function<E> {
             let calls: Vec<_> = missing.iter().map(|place| keys.calls[*place].clone()).collect();
             let copy = returned.copy;
             let compute = |places: Vec<usize>| compute(places.into_iter().map(|place| copy(wanted[place])).collect());
-            let many = Many { compute, share: self.share, refusal: self.refusal, refreshes: self.refreshes };
+            let background = OfCall { ids: &wanted, share: self.share, renewal: &self.renewal, values: PhantomData };
+            let many =
+                Many { compute, share: self.share, refusal: self.refusal, refreshes: self.refreshes, background };
             // Boxed, so that the future of hits is small.
             let computed = Box::pin(many.run(caller, &calls)).await?;
             missing.into_iter().zip(computed).for_each(|(place, value)| values[place] = value);

@@ -54,7 +54,7 @@ impl Subject {
             let wanted: Vec<_> = places.iter().map(|place| keys[*place]).collect();
             std::future::ready(Ok::<_, Infallible>(self.compute(&wanted)))
         };
-        let many = Many { compute, share: None, refusal: None, refreshes: false };
+        let many = Many { compute, share: None, refusal: None, refreshes: false, background: () };
         block_on(many.run(Caller::Thread, &self.calls(keys))).unwrap()
     }
 
@@ -104,7 +104,7 @@ fn who_comes_after_an_invalidation_gets_what_began_after_it() {
                 thread::yield_now();
                 std::future::ready(Ok::<_, Infallible>(vec![Some(run); places.len()]))
             };
-            let many = Many { compute, share: None, refusal: None, refreshes: false };
+            let many = Many { compute, share: None, refusal: None, refreshes: false, background: () };
             block_on(many.run(Caller::Thread, &subject.calls(keys))).unwrap()
         };
         let other = spawn(&subject, move |subject| numbered(subject, &[2, 1, 3]));
@@ -123,7 +123,7 @@ fn when_a_call_is_given_up_somebody_else_computes_what_it_had_won() {
         let given_up = spawn(&subject, |subject| {
             let calls = subject.calls(&[1, 2, 3]);
             let compute = |_: Vec<usize>| std::future::pending::<Result<Vec<Option<usize>>, Infallible>>();
-            let many = Many { compute, share: None, refusal: None, refreshes: false };
+            let many = Many { compute, share: None, refusal: None, refreshes: false, background: () };
             let mut call = Box::pin(many.run(Caller::Task, &calls));
             let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             thread::yield_now();
@@ -147,7 +147,8 @@ fn a_failure_reaches_everyone_and_leaves_nothing_behind() {
                 thread::yield_now();
                 std::future::ready(Err::<Vec<Option<usize>>, _>("failed"))
             };
-            let many = Many { compute, share: Some(Share::by_clone()), refusal: None, refreshes: false };
+            let many =
+                Many { compute, share: Some(Share::by_clone()), refusal: None, refreshes: false, background: () };
             block_on(many.run(Caller::Thread, &subject.calls(keys)))
         };
         let other = spawn(&subject, move |subject| fail(subject, &[3, 2, 1]));
@@ -167,7 +168,7 @@ fn a_panic_reaches_its_own_caller_and_at_most_one_other() {
                 thread::yield_now();
                 panic!("on purpose")
             };
-            let many = Many { compute, share: None, refusal: None, refreshes: false };
+            let many = Many { compute, share: None, refusal: None, refreshes: false, background: () };
             let calls = subject.calls(&[1, 2, 3]);
             catch_unwind(AssertUnwindSafe(|| block_on(many.run(Caller::Thread, &calls)))).is_err()
         });

@@ -10,6 +10,7 @@ pub(crate) mod call;
 pub(crate) mod configure;
 pub(crate) mod core;
 mod direct;
+pub(crate) mod due;
 pub(crate) mod failures;
 pub(crate) mod hand;
 pub(crate) mod handover;
@@ -26,6 +27,8 @@ pub(crate) mod stats;
 mod step;
 mod tasks;
 mod through;
+pub(crate) mod together;
+mod whole;
 pub(crate) mod work;
 
 use std::any::TypeId;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::backing::Backing;
 use super::call::Call;
+use super::due::Due;
 use super::handover::Handover;
 use super::settle::{Failed, Why};
 use super::stats::Event;
@@ -40,6 +41,8 @@ pub(super) struct Request {
     pub(super) tells: bool,
     /// Whether somebody can renew the value in the background.
     pub(super) in_background: bool,
+    /// The keys of the same call that are renewed together, and which of them this is.
+    pub(super) together: Option<(Arc<Due>, usize)>,
     /// Whether the value has tags beside those that the call names.
     pub(super) is_tagged: bool,
 }
@@ -110,7 +113,10 @@ impl Call {
                     let started = match tags {
                         Ok(tags) => {
                             renewing.call.tags = tags;
-                            handover.renew(renewing).await
+                            match &request.together {
+                                Some((due, place)) => due.renewed(*place, renewing).await,
+                                None => handover.renew(renewing).await,
+                            }
                         }
                         Err(payload) => Err(payload),
                     };

@@ -50,6 +50,13 @@ pub(super) struct Renewing {
     pub(super) backing: Option<Box<Backing>>,
 }
 
+impl Renewing {
+    /// The backend that was asked.
+    pub(super) fn remote(&self) -> Option<Arc<Remote>> {
+        self.backing.as_ref().map(|backing| Arc::clone(&backing.remote))
+    }
+}
+
 impl Call {
     /// What the caller does next where there is nothing beside this process.
     pub(super) fn step(&self, in_background: bool) -> Step {

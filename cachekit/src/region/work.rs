@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::call::Call;
+use super::due::Due;
 use super::handover::{Handover, Job, Route, in_task, in_thread};
 use super::read_through::{Computation, Request};
 use super::runner::has_current;
@@ -108,18 +109,14 @@ impl<V, E, A, B, D: Renews> Work<V, E, A, B, D> {
             is_own: share.map(Share::is_own),
             tells: self.refusal.is_some(),
             in_background: self.is_renewable(call),
+            together: None,
             is_tagged: self.tags.is_some(),
         }
     }
 
     /// Whether somebody can renew the value in the background.
     fn is_renewable(&self, call: &Call) -> bool {
-        let is_driven = |renewal: &Renewal<E, A, D>| !renewal.is_async || call.core.has_runner() || has_current();
-        if !D::MAY_BE {
-            return false;
-        }
-        // What is in the background is in no session, and stores nothing in this one.
-        call.key.session == 0 && self.renewal.as_ref().is_some_and(is_driven)
+        D::MAY_BE && self.renewal.as_ref().is_some_and(|renewal| call.is_renewable(renewal.is_async))
     }
 }
 
@@ -175,6 +172,11 @@ impl<V: Value, E, A, B, D: Renews> Once<V, E, A, B, D> {
         })
     }
 
+    /// What the function has failed with, if it has.
+    pub(super) fn error(self) -> Option<E> {
+        self.error
+    }
+
     /// Renews the value in the background; false where there is no room for that.
     pub(super) fn renewed(&self, renewing: Box<Renewing>) -> bool {
         let Some((work, renewal)) = self.work.as_ref().and_then(|work| Some((work, work.renewal.as_ref()?))) else {
@@ -200,6 +202,12 @@ impl<V: Value, E, A, B: FnOnce(A) -> Result<V, E>, D: Renews> Job for Once<V, E,
 }
 
 impl Call {
+    /// Whether renewals can run in the background, of an `async fn` or of another function.
+    pub(super) fn is_renewable(&self, is_async: bool) -> bool {
+        // What is in the background is in no session, and stores nothing in this one.
+        self.key.session == 0 && (!is_async || self.core.has_runner() || has_current())
+    }
+
     /// Serves the entry or computes it, in a thread.
     pub(crate) fn run<V: Value, E, A, B, D: Renews>(
         self,
@@ -227,6 +235,22 @@ impl Call {
         F: Future<Output = Result<V, E>>,
     {
         let request = work.request(&self, share);
+        in_task(Route::Call(self, request), caller, Once::new(share, work), Once::ended)
+    }
+
+    /// As [`run_async`](Self::run_async), where the keys of a call that are due are renewed together.
+    pub(super) fn run_together<V: Value, E, A, B, F>(
+        self,
+        caller: Caller<'_>,
+        together: Option<(Arc<Due>, usize)>,
+        share: Option<Share<E>>,
+        work: Work<V, E, A, B, ()>,
+    ) -> impl Future<Output = Result<Served<V>, E>>
+    where
+        B: FnOnce(A) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
+        let request = Request { in_background: together.is_some(), together, ..work.request(&self, share) };
         in_task(Route::Call(self, request), caller, Once::new(share, work), Once::ended)
     }
 

@@ -169,8 +169,33 @@ where
     ready(Ok(ids.iter().map(|id| T::from(*id)).collect())).await
 }
 
+/// In the background: borrowed keys, an argument by value and one by reference.
+///
+/// # Errors
+///
+/// Never.
+#[cache_multi_on_arguments(region = "strict", ttl = "1m", stale_while_revalidate = "1m", skip(db))]
+pub fn renewed<'n>(db: &Arc<Db>, names: &'n [&'n str], page: u8) -> Result<BTreeMap<String, u64>, io::Error> {
+    Ok(names.iter().map(|name| ((*name).to_owned(), db.asked + u64::from(page))).collect())
+}
+
+/// In the background, as a task, of any type.
+#[cache_multi_on_arguments(region = "strict", ttl = "1m", refresh_ahead = 0.9)]
+pub async fn renewed_later<K>(_: &str, keys: &[K]) -> Vec<usize>
+where
+    K: KeyPart + Hash + Eq + Clone + Send + Sync + 'static,
+{
+    ready(vec![0; keys.len()]).await
+}
+
+/// The entries of another function, in the background.
+#[cache_multi_on_arguments(entries_of = one, background, skip(db))]
+pub async fn renewed_of_another(db: &Arc<Db>, ids: &[u64]) -> HashMap<u64, String> {
+    ready(ids.iter().map(|id| (*id, format!("{} {id}", db.asked))).collect()).await
+}
+
 /// Methods of many keys.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, KeyPart)]
 pub struct Shelf {
     tenant: u64,
 }
@@ -226,6 +251,19 @@ impl Shelf {
     #[must_use]
     pub fn ones(&self, ids: &[u64]) -> Vec<u64> {
         ids.iter().map(|id| self.tenant + id).collect()
+    }
+
+    /// In the background, and `self` with it.
+    #[cache_multi_on_arguments(region = "strict", background)]
+    #[must_use]
+    pub fn renewed(&self, names: &[&str], by: &Self) -> Vec<u64> {
+        names.iter().map(|_| self.tenant + by.tenant).collect()
+    }
+
+    /// The same, as a task.
+    #[cache_multi_on_arguments(region = "strict", background, key(self.tenant, ids))]
+    pub async fn renewed_later(self: Arc<Self>, ids: &[u64], _log: fn(&str)) -> Vec<u64> {
+        ready(ids.to_vec()).await
     }
 
     #[cache_multi_on_arguments(region = "strict")]

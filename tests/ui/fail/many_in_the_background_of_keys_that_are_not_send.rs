@@ -1,10 +1,12 @@
+use std::rc::Rc;
+
 use cachekit::cache_multi_on_arguments;
 
 #[cache_multi_on_arguments(region = "users", background)]
-fn load(ids: &[u64]) -> Vec<u64> {
-    ids.to_vec()
+fn load(names: &[Rc<str>]) -> Vec<usize> {
+    vec![0; names.len()]
 }
 
 fn main() {
-    load(&[1]);
+    load(&["a".into()]);
 }
