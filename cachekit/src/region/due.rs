@@ -36,14 +36,14 @@ pub(super) struct Due(Mutex<Vec<Key>>);
 
 struct Key {
     place: usize,
-    renewing: Renewing,
+    renewing: Box<Renewing>,
     /// Whom to tell whether somebody renews it.
     tell: Sender<Result<bool, Payload>>,
 }
 
 impl Due {
     /// Has a key renewed together with the others; whether somebody does.
-    pub(super) async fn renewed(&self, place: usize, renewing: Renewing) -> Result<bool, Payload> {
+    pub(super) async fn renewed(&self, place: usize, renewing: Box<Renewing>) -> Result<bool, Payload> {
         let (tell, told) = channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Key { place, renewing, tell });
         told.await.unwrap_or_else(|_| Ok(false))
@@ -58,7 +58,7 @@ impl Due {
         let (mut places, mut renewals, mut callers) = (Vec::new(), Vec::new(), Vec::new());
         for Key { place, renewing, tell } in keys {
             places.push(place);
-            renewals.push(renewing);
+            renewals.push(*renewing);
             callers.push(tell);
         }
         // A copy of the arguments that panics is a renewal that fails: the caller has the values.

@@ -79,8 +79,8 @@ impl Handover {
     }
 
     /// Has somebody renew the value in the background; false where nobody does.
-    pub(super) async fn renew(&self, renewing: Renewing) -> Result<bool, Payload> {
-        self.ask(Asked::Renew(Some(Box::new(renewing))), |state| match state {
+    pub(super) async fn renew(&self, renewing: Box<Renewing>) -> Result<bool, Payload> {
+        self.ask(Asked::Renew(Some(renewing)), |state| match state {
             State::Started(started) => Ok(started),
             state => Err(state),
         })
@@ -142,9 +142,8 @@ impl Handover {
 }
 
 /// Whose path it is.
-#[expect(clippy::large_enum_variant, reason = "it is looked at once, by whoever goes")]
 pub(super) enum Route {
-    Call(Call, Request),
+    Call(Box<Call>, Request),
     Renewal(Box<Renewing>),
 }
 

@@ -68,7 +68,7 @@ pub(super) struct Computation {
 impl Call {
     /// Serves the entry or has it computed: one path, for threads and for tasks.
     pub(super) async fn path(
-        self,
+        self: Box<Self>,
         caller: Caller<'_>,
         mut request: Request,
         handover: &Handover,
@@ -169,7 +169,8 @@ impl Call {
             Step::Fail(error) => (self.recalled(&error, request), Why::Missing, None),
             Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
             Step::Wait(follower, patience, backing) => {
-                let ended = follower.wait_async(&patience).await;
+                // Boxed, so that those who need not wait are small.
+                let ended = Box::pin(follower.wait_async(&patience)).await;
                 (self.waited(ended, request, backing.as_deref()), Why::Missing, backing)
             }
         };

@@ -171,14 +171,14 @@ impl Call {
     }
 
     /// The renewal, and the value that is served meanwhile with its source.
-    pub(super) fn renewing(&self, renewable: Renewable) -> (Renewing, (Found, Source), bool) {
+    pub(super) fn renewing(&self, renewable: Renewable) -> (Box<Renewing>, (Found, Source), bool) {
         let Renewable { mut lead, found, is_fresh, backing } = renewable;
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let fresh = if is_read { Source::Backend } else { Source::Fresh };
         lead.queue();
         // What this one call asks for is no reason to store less, or something else, for everyone.
         let call = Self { options: CallOptions::default(), ..self.clone() };
-        (Renewing { call, lead, backing }, (found, if is_fresh { fresh } else { Source::Stale }), is_fresh)
+        (Box::new(Renewing { call, lead, backing }), (found, if is_fresh { fresh } else { Source::Stale }), is_fresh)
     }
 
     /// Serves the value that somebody was asked to renew; `None` where nobody does and it would be served for ever.
