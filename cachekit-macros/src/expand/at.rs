@@ -53,7 +53,8 @@ pub(super) fn function(model: &Model) -> Option<TokenStream> {
         if model.is_plain() { tokens } else { hygiene::in_place_of(&tokens, model.output.kept()) }
     };
     let returned = placed(quote!(#krate::__private::At<#returned>));
-    let result = key::written(model, &placed(state));
+    let state = if model.is_generic() { placed(state) } else { state };
+    let result = key::written(model, &state);
     Some(quote! {
         #[doc(hidden)]
         #[inline]
