@@ -3,6 +3,7 @@
 //! Threads have a blocking connection each, tasks share a multiplexed one; values have about 100 bytes.
 
 use std::env;
+use std::fmt::Write;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -12,9 +13,11 @@ use cachekit_backends::redis::Redis;
 use cachekit_test_servers::RedisServer;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Commands, Connection, IntoConnectionInfo};
+use rustix::time::ClockId;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::median;
+use crate::measure::{Effort, median, processor_time};
+use crate::report::{Row, Section, Table, Target};
 
 /// Tasks that call at once.
 const TASKS: u64 = 64;
@@ -40,22 +43,36 @@ fn value(n: u64) -> String {
     format!("{n:0100}")
 }
 
-/// Says so where there is no server.
-pub(crate) fn hits(rounds: usize) {
+pub(crate) fn section(effort: &Effort) -> Section {
+    let mut section = Section {
+        title: "Hits on Redis",
+        about: "A region on a Redis of this machine, beside the same server asked by its client alone; values of 100 bytes. \
+                A thread has a blocking connection, 64 tasks share a multiplexed one."
+            .to_owned(),
+        ..Section::default()
+    };
     let program = env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
     let version = Command::new(&program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !version.is_ok_and(|status| status.success()) {
-        println!("\nhits on Redis: not measured, there is no `{}`", program.display());
-        return;
+        write!(section.about, " Not measured: there is no `{}`.", program.display()).expect("a text takes words");
+        section.targets = vec![Target::at_most(THREAD, 1.3, None), Target::at_least(TASKS_AT_ONCE, 0.8, None)];
+        return section;
     }
     let server = RedisServer::start();
     let backend = Redis::connect(&server.url()).expect("it is a URL");
     SHARED.configure(|region| region.backend(backend)).expect("nobody else has configured it");
-    threads(&server, rounds);
-    tasks(&server, rounds);
+    let mut rows = Vec::new();
+    section.targets.push(threads(&server, effort, &mut rows));
+    section.targets.push(tasks(&server, effort, &mut rows));
+    let columns = ["bare GET", "cachekit", "ratio"].map(str::to_owned).into();
+    section.tables.push(Table { title: "hit on Redis".to_owned(), columns, rows });
+    section
 }
 
-fn threads(server: &RedisServer, rounds: usize) {
+const THREAD: &str = "a thread: times a bare GET";
+const TASKS_AT_ONCE: &str = "64 tasks, distinct keys: calls a second, times those of the bare client";
+
+fn threads(server: &RedisServer, effort: &Effort, rows: &mut Vec<Row>) -> Target {
     let mut connection = blocking(server);
     let key = keys();
     let bare = |n: u64, connection: &mut Connection| {
@@ -64,35 +81,39 @@ fn threads(server: &RedisServer, rounds: usize) {
     };
     fill(&mut connection);
     let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..rounds {
-        times[0].push(each(2_000, |n| bare(n % TASKS, &mut connection)));
-        times[1].push(each(2_000, |n| assert_eq!(text(n % TASKS).len(), 100)));
+    for _ in 0..effort.rounds {
+        times[0].push(each(1_000, |n| bare(n % TASKS, &mut connection)));
+        times[1].push(each(1_000, |n| assert_eq!(text(n % TASKS).len(), 100)));
     }
-    let [bare, ours] = times.each_mut().map(|times| median(times));
-    println!("\n{:<52}{:>10}{:>11}{:>9}", "hit on Redis, a thread", "bare GET", "cachekit", "ratio");
-    println!("{:<52}{bare:>7.1} us{ours:>8.1} us{:>9.2}", "100 bytes, each call", ours / bare);
+    let [bare, ours] = times.map(|times| median(&times));
+    rows.push(row("a thread, us a call", bare, ours, 1));
+    Target::at_most(THREAD, 1.3, Some(ours / bare))
 }
 
-fn tasks(server: &RedisServer, rounds: usize) {
+fn row(name: &str, bare: f64, ours: f64, digits: usize) -> Row {
+    Row::new(name, vec![format!("{bare:.digits$}"), format!("{ours:.digits$}"), format!("{:.2}", ours / bare)])
+}
+
+fn tasks(server: &RedisServer, effort: &Effort, rows: &mut Vec<Row>) -> Target {
     let runtime = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().expect("threads start");
     let client = Client::open(server.url()).expect("it is a URL");
     let connection = runtime.block_on(client.get_multiplexed_async_connection()).expect("redis-server is there");
-    println!("\n{:<52}{:>10}{:>11}{:>9}", "hits on Redis, 64 tasks at once", "bare GET", "cachekit", "ratio");
+    let mut distinct = None;
     for (name, keys) in [("distinct keys", TASKS), ("one key", 1)] {
         let mut rounds_of: [[Vec<f64>; 2]; 2] = Default::default();
-        for _ in 0..rounds {
+        for _ in 0..effort.rounds {
             let bare = at_once(&runtime, |task| bare_calls(connection.clone(), task % keys));
             let ours = at_once(&runtime, |task| calls(task % keys));
             for (rounds, round) in rounds_of.iter_mut().flatten().zip([bare, ours].into_iter().flatten()) {
                 rounds.push(round);
             }
         }
-        let [[bare, bare_cpu], [ours, ours_cpu]] =
-            rounds_of.each_mut().map(|of| of.each_mut().map(|rounds| median(rounds)));
-        let (calls, cpu) = (format!("{name}, calls a second"), format!("{name}, time of the processor a call"));
-        println!("{calls:<52}{bare:>10.0}{ours:>11.0}{:>9.2}", ours / bare);
-        println!("{cpu:<52}{bare_cpu:>7.1} us{ours_cpu:>8.1} us{:>9.2}", ours_cpu / bare_cpu);
+        let [[bare, bare_cpu], [ours, ours_cpu]] = rounds_of.map(|of| of.map(|rounds| median(&rounds)));
+        rows.push(row(&format!("64 tasks, {name}, calls a second"), bare, ours, 0));
+        rows.push(row(&format!("64 tasks, {name}, us of the processor a call"), bare_cpu, ours_cpu, 1));
+        distinct.get_or_insert(ours / bare);
     }
+    Target::at_least(TASKS_AT_ONCE, 0.8, distinct)
 }
 
 /// Calls of each task in a round.
@@ -114,18 +135,16 @@ async fn bare_calls(mut connection: MultiplexedConnection, n: u64) {
 
 /// Calls a second of all tasks, and microseconds that the processor spends on each in this process.
 fn at_once<F: Future<Output = ()> + Send + 'static>(runtime: &Runtime, task: impl Fn(u64) -> F) -> [f64; 2] {
-    let (start, spent) = (Instant::now(), processor_time());
+    let (start, spent) = (Instant::now(), processor_time(ClockId::ProcessCPUTime));
     let tasks: Vec<_> = (0..TASKS).map(|number| runtime.spawn(task(number))).collect();
     for task in tasks {
         runtime.block_on(task).expect("no task panics");
     }
     let calls = f64::from(CALLS) * 64.0;
-    [calls / start.elapsed().as_secs_f64(), processor_time().saturating_sub(spent).as_secs_f64() * 1e6 / calls]
-}
-
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
+    [
+        calls / start.elapsed().as_secs_f64(),
+        processor_time(ClockId::ProcessCPUTime).saturating_sub(spent).as_secs_f64() * 1e6 / calls,
+    ]
 }
 
 /// Microseconds each.

@@ -5,16 +5,22 @@ use std::time::Instant;
 
 use cachekit::{Key, Region};
 
-use crate::median;
+use crate::measure::{Effort, median};
+use crate::report::{Row, Section, Table};
 
 /// Invalidations per round: entries are dead after the first, so a round is short and its region new.
 const INVALIDATIONS: u32 = 100;
 
-pub(crate) fn invalidation(rounds: usize) {
-    println!("\n{:<52}{:>10}", "invalidate_tag", "each");
-    for entries in [10_u64, 1_000, 1_000_000] {
-        let mut times: Vec<f64> = (0..rounds.min(5)).map(|_| measure(entries)).collect();
-        println!("{:<52}{:>7.0} ns", format!("{entries} entries with the tag"), median(&mut times));
+pub(crate) fn section(effort: &Effort) -> Section {
+    let rows = [10_u64, 1_000, 1_000_000].map(|entries| {
+        let times: Vec<f64> = (0..effort.of(3, 5)).map(|_| measure(entries)).collect();
+        Row::new(format!("{entries} entries with the tag"), vec![format!("{:.0}", median(&times))])
+    });
+    Section {
+        title: "Tags",
+        about: "What `invalidate_tag` costs, by the number of entries that have the tag.".to_owned(),
+        tables: vec![Table { title: "invalidate_tag".to_owned(), columns: vec!["ns".to_owned()], rows: rows.into() }],
+        targets: Vec::new(),
     }
 }
 
