@@ -11,6 +11,7 @@ use cached::macros::concurrent_cached;
 use cachekit::{Region, cache_on_arguments, regions};
 use fastrand::Rng;
 
+use crate::chart::{Bar, Chart};
 use crate::contenders::TTL;
 use crate::measure::{Effort, Figure, as_float};
 use crate::report::{Row, Section, Table, Target};
@@ -78,7 +79,7 @@ pub(crate) fn section(effort: &Effort) -> Section {
     let mut section = Section {
         title: "Throughput of a bounded region",
         about:
-            "Millions of calls a second, of all threads, the median of interleaved rounds with their quartiles; each \
+            "Millions of calls a second, of all threads, the median of interleaved rounds and half of the distance of their quartiles; each \
                 thread draws keys of its own from 1,000,000 by zipf 0.99, and what is missing is computed in no time."
                 .to_owned(),
         ..Section::default()
@@ -88,12 +89,12 @@ pub(crate) fn section(effort: &Effort) -> Section {
     let calls = effort.of(200_000, 400_000);
     let loads: Vec<Vec<u64>> = (0..2).map(|_| (0..calls * 8).map(|_| zipf.draw(&mut rng)).collect()).collect();
     for (name, capacity) in [("1 %", UNIVERSE / 100), ("10 %", UNIVERSE / 10)] {
-        section.tables.push(measure(effort, name, capacity, &loads, &mut section.targets));
+        measure(effort, name, capacity, &loads, &mut section);
     }
     section
 }
 
-fn measure(effort: &Effort, name: &str, capacity: u64, loads: &[Vec<u64>], targets: &mut Vec<Target>) -> Table {
+fn measure(effort: &Effort, name: &str, capacity: u64, loads: &[Vec<u64>], section: &mut Section) {
     let contenders = contenders(capacity);
     for (_, play) in &contenders {
         loads.iter().for_each(|load| play(load));
@@ -113,16 +114,26 @@ fn measure(effort: &Effort, name: &str, capacity: u64, loads: &[Vec<u64>], targe
     }
     let rates: Vec<[Figure; 2]> = rates.into_iter().map(|of| of.map(Figure::of)).collect();
     let rows = contenders.iter().zip(&rates).zip(&found).map(|(((name, _), rates), (found, calls))| {
-        let rates = rates.iter().flat_map(|of| [format!("{:.2}", of.median), format!("{:.2}-{:.2}", of.low, of.high)]);
+        let rates = rates.iter().map(|of| of.show(2));
         let ratio = format!("{:.1} %", 100.0 * as_float(*found) / as_float(*calls));
         Row::new(*name, rates.chain([ratio]).collect())
     });
     for peer in [1, 2] {
         let what = format!("{name}, 2 threads: times the throughput of {}", contenders[peer].0);
-        targets.push(Target::at_least(what, 1.0, Some(rates[0][1].median / rates[peer][1].median)));
+        section.targets.push(Target::at_least(what, 1.0, Some(rates[0][1].median / rates[peer][1].median)));
     }
-    let columns = ["1 thread", "quartiles", "2 threads", "quartiles", "hit ratio"].map(str::to_owned).into();
-    Table { title: format!("capacity {name} of the keys"), columns, rows: rows.collect() }
+    let columns = ["1 thread", "2 threads", "hit ratio"].map(str::to_owned).into();
+    let table = Table { title: format!("capacity {name} of the keys"), columns, rows: rows.collect() };
+    section.tables.push(table);
+    let bars = contenders.iter().zip(&rates).map(|((name, _), rates)| Bar::new(*name, rates.map(|of| of.median)));
+    section.charts.push(Chart {
+        file: if capacity == UNIVERSE / 100 { "bounded-1.svg" } else { "bounded-10.svg" },
+        title: format!("Throughput of a bounded region, capacity {name} of the keys"),
+        about: "Millions of calls a second, keys by zipf 0.99; longer is better".to_owned(),
+        series: ["1 thread", "2 threads"].map(str::to_owned).into(),
+        digits: 1,
+        bars: bars.collect(),
+    });
 }
 
 /// Calls, and the seconds that they took; a thread for each load, of which the eighth with that number is played.

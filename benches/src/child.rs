@@ -10,7 +10,7 @@ use stats_alloc::StatsAlloc;
 
 use crate::contenders::{Contender, numbers, tasks, texts, values};
 use crate::measure::{Walk, as_float};
-use crate::{memory, misses};
+use crate::{growth, memory, misses};
 
 /// The first argument of a child.
 pub(crate) const ARGUMENT: &str = "part";
@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &[String]) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["memory", contender] => memory::child(contender),
+        ["growth", entries @ ..] => growth::child(entries),
         _ => panic!("no part of a workload is called {words:?}"),
     }
 }

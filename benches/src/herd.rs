@@ -13,6 +13,7 @@ use cachekit::{Region, cache_on_arguments, regions};
 use rustix::time::ClockId;
 use tokio::runtime::{self, Runtime};
 
+use crate::chart::{Bar, Chart};
 use crate::contenders::TTL;
 use crate::measure::{Effort, Figure, as_float, cores, processor_time};
 use crate::report::{Row, Section, Table, Target};
@@ -188,18 +189,19 @@ pub(crate) fn section(effort: &Effort) -> Section {
         title: "Herds on a cold key",
         about:
             "All call at once; the computation ends when everyone waits. The time is that from its end until the last \
-                has the value, the median of interleaved rounds with their quartiles."
+                has the value, the median of interleaved rounds and half of the distance of their \
+                quartiles."
                 .to_owned(),
         ..Section::default()
     };
     let rounds = effort.of(5, 11);
     for (title, herds) in [("10,000 tasks", tasks), ("2,000 threads", threads)] {
-        section.tables.push(measure(rounds, title, &herds, &mut section.targets));
+        measure(rounds, title, &herds, &mut section);
     }
     section
 }
 
-fn measure(rounds: u64, title: &str, herds: &[(&str, Gather<'_>)], targets: &mut Vec<Target>) -> Table {
+fn measure(rounds: u64, title: &str, herds: &[(&str, Gather<'_>)], section: &mut Section) {
     let mut seen: Vec<Vec<Herd>> = herds.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
         for ((_, gather), seen) in herds.iter().zip(&mut seen) {
@@ -210,13 +212,21 @@ fn measure(rounds: u64, title: &str, herds: &[(&str, Gather<'_>)], targets: &mut
     let most = |of: &[Herd]| of.iter().map(|herd| herd.computations).max().unwrap_or(0);
     let rows = herds.iter().zip(&seen).zip(&woken).map(|(((name, _), of), woken)| {
         let processor = Figure::of(of.iter().map(|herd| herd.processor).collect());
-        let quartiles = format!("{:.2}-{:.2}", woken.low, woken.high);
-        let (woken, processor) = (format!("{:.2}", woken.median), format!("{:.2}", processor.median));
-        Row::new(*name, vec![most(of).to_string(), woken, quartiles, processor])
+        Row::new(*name, vec![most(of).to_string(), woken.show(1), processor.show(1)])
     });
-    targets.push(Target::at_most(format!("{title}: computations"), 1.0, Some(as_float(most(&seen[0])))));
+    section.targets.push(Target::at_most(format!("{title}: computations"), 1.0, Some(as_float(most(&seen[0])))));
     let ratio = woken[0].median / woken[1].median;
-    targets.push(Target::at_most(format!("{title}: time to wake everyone, times moka's"), 1.0, Some(ratio)));
-    let columns = ["computations", "ms to wake", "quartiles", "processor ms"].map(str::to_owned).into();
-    Table { title: title.to_owned(), columns, rows: rows.collect() }
+    section.targets.push(Target::at_most(format!("{title}: time to wake everyone, times moka's"), 1.0, Some(ratio)));
+    let columns = ["computations", "ms to wake", "processor ms"].map(str::to_owned).into();
+    section.tables.push(Table { title: title.to_owned(), columns, rows: rows.collect() });
+    let bars = herds.iter().zip(&woken).map(|((name, _), woken)| Bar::new(*name, [woken.median]));
+    section.charts.push(Chart {
+        file: if title.ends_with("tasks") { "herd-tasks.svg" } else { "herd-threads.svg" },
+        title: format!("A herd of {title} on a cold key"),
+        about: "Milliseconds from the end of the computation until the last has the value; shorter is better"
+            .to_owned(),
+        series: vec!["ms".to_owned()],
+        digits: 1,
+        bars: bars.collect(),
+    });
 }

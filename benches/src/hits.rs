@@ -1,9 +1,10 @@
 //! Hits: what a call costs whose value is there, for several signatures, numbers of keys and of threads.
 
+use crate::chart::{Bar, Chart};
 use crate::child::{Allocated, allocated};
 use crate::contenders::{Contender, Role, numbers, tasks, texts, values};
-use crate::measure::{Costs, Effort, around};
-use crate::report::{Row, Section, Table, Target, nanoseconds};
+use crate::measure::{Costs, Effort, Figure, around};
+use crate::report::{Row, Section, Table, Target};
 
 const THREADS: [usize; 4] = [1, 2, 4, 8];
 
@@ -18,8 +19,9 @@ struct Hits {
 pub(crate) fn section(effort: &Effort) -> Section {
     let mut section = Section {
         title: "Hits",
-        about: "Nanoseconds of one core per call, the median of interleaved rounds with their quartiles; the time of the \
-                processor is that of all threads. Keys are met in an order that jumps; a hit of cachekit checks the ttl \
+        about: "Nanoseconds of one core per call, the median of interleaved rounds and half of the distance of their quartiles; \
+                where each thread has a core, only rounds count in which nobody else had one. The time of the processor \
+                is that of all threads. Keys are met in an order that jumps; a hit of cachekit checks the ttl \
                 and the epoch of its region, marks the entry for eviction where nothing has, and is counted. \
                 Who has a cache per thread computes each value once per thread."
             .to_owned(),
@@ -28,6 +30,7 @@ pub(crate) fn section(effort: &Effort) -> Section {
     let few: &[usize] = effort.of(&THREADS[..2], &THREADS);
     let all = measure(effort, "numbers", numbers::contenders(texts::KEYS), texts::KEYS, &THREADS);
     section.targets.extend(targets_of_numbers(&all));
+    section.charts.push(all.chart("hits.svg", "A hit of fn(u64) -> u64, 1,024 keys"));
     section.tables.push(all.table("u64 -> u64, 1,024 keys"));
     for (title, keys) in [("u64 -> u64, 1 key", 1), ("u64 -> u64, 1,000,000 keys", 1_000_000)] {
         let few_rounds = effort.with_rounds(7);
@@ -55,21 +58,21 @@ fn measure(effort: &Effort, list: &str, contenders: Vec<Contender>, keys: u64, t
 
 impl Hits {
     fn table(&self, title: &str) -> Table {
-        let columns = self.threads.iter().flat_map(|threads| {
-            let threads = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
-            [threads, "quartiles".to_owned(), "processor".to_owned()]
-        });
+        let named = |threads: &usize| if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        let processor = |threads: &&usize| **threads <= 2;
+        let columns = self.threads.iter().map(named);
+        let columns =
+            columns.chain(self.threads.iter().filter(processor).map(|of| format!("processor, {}", named(of))));
         let rows = self.contenders.iter().zip(&self.costs).map(|(contender, costs)| {
-            let cells = costs.iter().flat_map(|costs| match costs {
-                Some(Costs { wall, processor }) => [
-                    nanoseconds(wall.median),
-                    format!("{}-{}", nanoseconds(wall.low), nanoseconds(wall.high)),
-                    nanoseconds(processor.median),
-                ],
-                None => ["-".to_owned(), "-".to_owned(), "-".to_owned()],
-            });
+            let shown = |costs: Option<Costs>, which: fn(&Costs) -> Figure| {
+                costs.map_or_else(|| "-".to_owned(), |costs| which(&costs).time())
+            };
+            let walls = costs.iter().map(|costs| shown(*costs, |costs| costs.wall));
+            let both = self.threads.iter().zip(costs).filter(|(threads, _)| processor(threads));
+            let processors = both.map(|(_, costs)| shown(*costs, |costs| costs.processor));
             let allocations = self.allocations(contender.name).map(|times| format!("{times:.2}"));
-            Row::new(contender.name, cells.chain([allocations.unwrap_or_else(|| "-".to_owned())]).collect())
+            let allocations = allocations.unwrap_or_else(|| "-".to_owned());
+            Row::new(contender.name, walls.chain(processors).chain([allocations]).collect())
         });
         Table {
             title: title.to_owned(),
@@ -103,11 +106,29 @@ impl Hits {
         limit.map_or("", |contender| contender.name)
     }
 
-    /// The fastest peer that checks a ttl.
-    fn fastest(&self, threads: usize) -> Option<(&'static str, f64)> {
+    /// The fastest peer that checks a ttl, among those with one cache for all threads or with one for each.
+    fn fastest(&self, threads: usize, of_the_thread: bool) -> Option<(&'static str, f64)> {
         let peers = self.contenders.iter().filter(|contender| contender.role == Role::Peer { ttl: true });
+        let peers = peers.filter(|peer| peer.of_the_thread == of_the_thread);
         let costs = peers.filter_map(|peer| Some((peer.name, self.wall(peer.name, threads)?)));
         costs.min_by(|one, other| one.1.total_cmp(&other.1))
+    }
+
+    /// The bars of a chart, with one thread and with two.
+    fn chart(&self, file: &'static str, title: &str) -> Chart {
+        let threads = [1, 2].map(|threads| move |name| self.wall(name, threads));
+        let bars = self.contenders.iter().map(|contender| Bar {
+            name: contender.name.to_owned(),
+            lengths: threads.iter().map(|of| of(contender.name)).collect(),
+        });
+        Chart {
+            file,
+            title: title.to_owned(),
+            about: "Nanoseconds of one core per call, the median of interleaved rounds; shorter is better".to_owned(),
+            series: ["1 thread", "2 threads"].map(str::to_owned).into(),
+            digits: 0,
+            bars: bars.collect(),
+        }
     }
 }
 
@@ -119,9 +140,10 @@ fn targets_of_numbers(hits: &Hits) -> Vec<Target> {
     let (ours, limit) = ("cachekit, ttl", hits.limit());
     let plain = "cached #[cached]";
     let growth = |name| ratio(hits.processor(name, 2), hits.processor(name, 1));
-    let ahead = |threads, least| {
-        let (name, fastest) = hits.fastest(threads).unzip();
-        let what = format!("{threads} thread(s): times faster than {}, the fastest with a ttl", name.unwrap_or("-"));
+    let ahead = |threads: usize, of_the_thread, least| {
+        let (name, fastest) = hits.fastest(threads, of_the_thread).unzip();
+        let threads_are = if threads == 1 { "1 thread" } else { "2 threads" };
+        let what = format!("{threads_are}: times faster than {}", name.unwrap_or("-"));
         Target::at_least(what, least, ratio(fastest, hits.wall(ours, threads)))
     };
     vec![
@@ -130,7 +152,8 @@ fn targets_of_numbers(hits: &Hits) -> Vec<Target> {
             1.3,
             ratio(hits.processor(ours, 1), hits.processor(limit, 1)),
         ),
-        ahead(1, 1.8),
+        ahead(1, false, 1.8),
+        ahead(1, true, 1.8),
         Target::at_most(
             "1 thread, no ttl: times #[cached] without ttl",
             1.0,
@@ -141,7 +164,8 @@ fn targets_of_numbers(hits: &Hits) -> Vec<Target> {
             1.1,
             ratio(growth(ours), growth(limit)),
         ),
-        ahead(2, 6.0),
+        ahead(2, false, 6.0),
+        ahead(2, true, 6.0),
         Target::at_least(
             "2 threads: times faster than #[cached] without ttl",
             4.0,
@@ -158,7 +182,11 @@ fn targets_of_texts(hits: &Hits) -> Vec<Target> {
             1.3,
             ratio(hits.processor(ours, 1), hits.processor(hits.limit(), 1)),
         ),
-        Target::at_most("String: allocations", 1.0, hits.allocations(ours)),
+        Target::at_most(
+            "String: allocations",
+            1.0,
+            hits.allocations(ours).map(|times| (times * 100.0).round() / 100.0),
+        ),
     ]
 }
 
@@ -170,6 +198,6 @@ fn targets_of_tasks(hits: &Hits) -> Vec<Target> {
             1.3,
             ratio(hits.processor(ours, 1), hits.processor("cachekit, ttl, fn", 1)),
         ),
-        Target::at_most("async: allocations", 0.0, hits.allocations(ours).map(f64::round)),
+        Target::at_most("async: allocations", 0.0, hits.allocations(ours).map(|times| (times * 100.0).round() / 100.0)),
     ]
 }

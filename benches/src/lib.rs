@@ -10,16 +10,22 @@ mod measure;
 mod report;
 
 mod bounded;
-mod child;
+mod compile;
+mod growth;
+mod herd;
 mod hits;
 mod memory;
 mod misses;
+mod python;
 mod ratios;
-mod traces;
-
-mod herd;
 mod redis;
 mod tags;
+mod traces;
+
+mod chart;
+mod child;
+mod machine;
+mod page;
 
 pub use self::child::count_allocations;
 
@@ -29,30 +35,60 @@ use self::report::Section;
 /// A workload: its name on the command line, and what measures it.
 type Workload = (&'static str, fn(&Effort) -> Section);
 
-const WORKLOADS: [Workload; 8] = [
+const WORKLOADS: [Workload; 9] = [
     ("hits", hits::section),
     ("misses", misses::section),
+    ("growth", growth::section),
     ("memory", memory::section),
-    ("bounded", bounded::section),
     ("ratios", ratios::section),
+    ("bounded", bounded::section),
     ("herd", herd::section),
     ("tags", tags::section),
     ("redis", redis::section),
 ];
 
-/// Measures what the arguments ask for, or a part of it as a child.
-pub fn run(arguments: &[String]) {
+/// Those that a quick run leaves out, since they install or compile what is no part of it.
+const SLOW: [Workload; 2] = [("compile", |_| compile::section()), ("python", |_| python::section())];
+
+/// Measures what the arguments ask for, or a part of it as a child; a run of all writes the page that shows it.
+///
+/// `--quick` measures less; the name of a workload, such as `--hits`, that one alone.
+///
+/// # Errors
+///
+/// If an argument is unknown, or the page cannot be written.
+pub fn run(arguments: &[String]) -> Result<(), String> {
     if let [first, rest @ ..] = arguments
         && first == child::ARGUMENT
     {
-        return child::run(rest);
+        child::run(rest);
+        return Ok(());
     }
     let effort = Effort::new(arguments.iter().any(|argument| argument == "--quick"));
-    let chosen: Vec<&str> = arguments.iter().filter_map(|argument| argument.strip_prefix("--")).collect();
-    let only = WORKLOADS.iter().any(|(name, _)| chosen.contains(name));
-    for (name, measure) in WORKLOADS {
-        if !only || chosen.contains(&name) {
-            print!("{}", measure(&effort));
-        }
+    let chosen: Vec<&str> = arguments.iter().map(|argument| argument.trim_start_matches('-')).collect();
+    let chosen: Vec<&str> = chosen.into_iter().filter(|name| *name != "quick").collect();
+    let is_known = |name: &&&str| WORKLOADS.iter().chain(&SLOW).any(|(known, _)| *known == **name);
+    if let Some(unknown) = chosen.iter().find(|name| !is_known(name)) {
+        let names: Vec<String> = WORKLOADS.iter().chain(&SLOW).map(|(name, _)| format!("--{name}")).collect();
+        return Err(format!("there is no workload `{unknown}`; expected --quick or one of {}", names.join(", ")));
     }
+    println!("{}; {}", machine::date(), machine::description());
+    let is_wanted =
+        |name: &str, slow: bool| if chosen.is_empty() { !slow || !effort.quick } else { chosen.contains(&name) };
+    let fast = WORKLOADS.iter().filter(|(name, _)| is_wanted(name, false));
+    let slow = SLOW.iter().filter(|(name, _)| is_wanted(name, true));
+    let mut sections = Vec::new();
+    for (_, measure) in fast.chain(slow) {
+        let section = measure(&effort);
+        print!("{section}");
+        sections.push(section);
+    }
+    if chosen.is_empty() && effort.quick {
+        println!("\nNot part of a quick run: compile time, and dogpile.cache for Python.");
+    }
+    if chosen.is_empty() && !effort.quick {
+        page::write(&sections).map_err(|error| format!("docs/performance.md cannot be written: {error}"))?;
+        println!("\nWritten: docs/performance.md and its charts.");
+    }
+    Ok(())
 }

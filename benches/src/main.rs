@@ -1,6 +1,14 @@
-//! `cargo xtask bench [--quick]`.
+//! `cargo xtask bench [--quick] [--WORKLOAD]`.
 
-fn main() {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    cachekit_benches::run(&arguments);
+    match cachekit_benches::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! How things are measured: interleaved rounds, of which the median counts; time of the wall and of the processor.
 
 use std::ops::Range;
-use std::sync::Barrier;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use std::{fs, hint, thread};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -15,14 +15,11 @@ pub(crate) struct Effort {
     /// A first look: fewer rounds, smaller loads.
     pub(crate) quick: bool,
     pub(crate) rounds: usize,
-    /// How long a thread calls in a round, about.
-    round: Duration,
 }
 
 impl Effort {
     pub(crate) fn new(quick: bool) -> Self {
-        let (rounds, milliseconds) = if quick { (7, 8) } else { (21, 15) };
-        Self { quick, rounds, round: Duration::from_millis(milliseconds) }
+        Self { quick, rounds: if quick { 11 } else { 31 } }
     }
 
     /// So many rounds at most.
@@ -59,6 +56,8 @@ pub(crate) struct Cost {
     pub(crate) wall: f64,
     /// Of the processor, per call.
     pub(crate) processor: f64,
+    /// Whether somebody else had a core meanwhile.
+    pub(crate) disturbed: bool,
 }
 
 /// What several rounds have told.
@@ -76,6 +75,17 @@ impl Figure {
         let at = |part: usize| rounds[((rounds.len() - 1) * part).div_ceil(4)];
         Self { median: at(2), low: at(1), high: at(3) }
     }
+
+    /// The median, and half of the distance of the quartiles.
+    pub(crate) fn show(&self, digits: usize) -> String {
+        let Self { median, low, high } = self;
+        format!("{median:.digits$} ±{:.digits$}", (high - low) / 2.0)
+    }
+
+    /// The same, for times of which those below 100 have a digit after the point.
+    pub(crate) fn time(&self) -> String {
+        self.show(usize::from(self.median < 100.0))
+    }
 }
 
 /// Both figures of a contender.
@@ -92,14 +102,13 @@ pub(crate) fn around(
     keys: u64,
     threads: &[usize],
 ) -> Vec<Vec<Option<Costs>>> {
-    let calls: Vec<Option<u64>> =
-        contenders.iter().map(|contender| calls_of_a_round(effort, contender, keys)).collect();
+    let times: Vec<Option<f64>> = contenders.iter().map(|contender| warmed(contender, keys)).collect();
     let mut rounds = vec![vec![Vec::new(); threads.len()]; contenders.len()];
     for _ in 0..effort.rounds {
-        for ((contender, calls), rounds) in contenders.iter().zip(&calls).zip(&mut rounds) {
+        for ((contender, time), rounds) in contenders.iter().zip(&times).zip(&mut rounds) {
             for (threads, rounds) in threads.iter().zip(rounds) {
-                if let Some(calls) = *calls {
-                    rounds.push(round(contender, keys, calls, *threads));
+                if let Some(time) = *time {
+                    rounds.push(round(contender, keys, time, *threads));
                 }
             }
         }
@@ -107,45 +116,90 @@ pub(crate) fn around(
     rounds.into_iter().map(|of| of.into_iter().map(|rounds| costs(&rounds)).collect()).collect()
 }
 
+/// Rounds in which nobody else took a core away count alone, where there are some.
 pub(crate) fn costs(rounds: &[Cost]) -> Option<Costs> {
+    let quiet: Vec<Cost> = rounds.iter().filter(|cost| !cost.disturbed).copied().collect();
+    let rounds = if quiet.len() >= ENOUGH { &quiet } else { rounds };
     let figure = |which: fn(&Cost) -> f64| Figure::of(rounds.iter().map(which).collect());
     (!rounds.is_empty()).then(|| Costs { wall: figure(|cost| cost.wall), processor: figure(|cost| cost.processor) })
 }
 
-/// Warms a contender, and finds how many calls fill a round.
-fn calls_of_a_round(effort: &Effort, contender: &Contender, keys: u64) -> Option<u64> {
+/// Undisturbed rounds that a median needs.
+const ENOUGH: usize = 3;
+
+/// How long a thread calls in a round: short where each has a core, since who shares the machine leaves gaps of some
+/// milliseconds; long enough for all to get their turn where there are fewer cores than threads.
+const SHORT: f64 = 2e6;
+const LONG: f64 = 15e6;
+
+/// Warms a contender; nanoseconds of a call then, `None` where it has no room.
+fn warmed(contender: &Contender, keys: u64) -> Option<f64> {
     if keys > contender.room {
         return None;
     }
     (contender.run)(Walk::Each(0..keys));
     let trial = 20_000;
-    let start = Instant::now();
+    let spent = processor_time(ClockId::ThreadCPUTime);
     (contender.run)(Walk::Around { keys, calls: trial });
-    let fit = effort.round.as_nanos() * u128::from(trial) / start.elapsed().as_nanos().max(1);
-    Some(u64::try_from(fit).unwrap_or(trial).clamp(trial, 2_000_000))
+    let spent = processor_time(ClockId::ThreadCPUTime) - spent;
+    Some((spent.as_secs_f64() * 1e9 / as_float(trial)).max(1.0))
 }
 
-fn round(contender: &Contender, keys: u64, calls: u64, threads: usize) -> Cost {
-    let all_are_here = Barrier::new(threads);
+fn round(contender: &Contender, keys: u64, time: f64, threads: usize) -> Cost {
+    let length = if threads <= cores() { SHORT } else { LONG };
+    let calls = whole(length / time).clamp(2_000, 4_000_000);
+    let arrived = AtomicUsize::new(0);
     let of_each = thread::scope(|scope| {
         let work = || {
             if contender.of_the_thread {
                 (contender.run)(Walk::Each(0..keys));
             }
-            all_are_here.wait();
-            let (start, spent) = (Instant::now(), processor_time(ClockId::ThreadCPUTime));
+            meet(&arrived, threads);
+            let (start, spent, evicted) = (Instant::now(), processor_time(ClockId::ThreadCPUTime), evictions());
             (contender.run)(Walk::Around { keys, calls });
-            (start, Instant::now(), processor_time(ClockId::ThreadCPUTime) - spent)
+            let (end, spent) = (Instant::now(), processor_time(ClockId::ThreadCPUTime) - spent);
+            (start, end, spent, evictions() > evicted)
         };
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         threads.into_iter().map(|thread| thread.join().expect("no contender panics")).collect::<Vec<_>>()
     });
     let start = of_each.iter().map(|(start, ..)| *start).min().expect("there is a thread");
-    let end = of_each.iter().map(|(_, end, _)| *end).max().expect("there is a thread");
-    let spent: Duration = of_each.iter().map(|(.., spent)| *spent).sum();
+    let end = of_each.iter().map(|(_, end, ..)| *end).max().expect("there is a thread");
+    let spent: Duration = of_each.iter().map(|(_, _, spent, _)| *spent).sum();
     let all = as_float(calls) * as_float(threads as u64);
     let cores = threads.min(cores()) as u64;
-    Cost { wall: (end - start).as_secs_f64() * 1e9 * as_float(cores) / all, processor: spent.as_secs_f64() * 1e9 / all }
+    Cost {
+        wall: (end - start).as_secs_f64() * 1e9 * as_float(cores) / all,
+        processor: spent.as_secs_f64() * 1e9 / all,
+        disturbed: of_each.iter().any(|(.., evicted)| *evicted),
+    }
+}
+
+/// Waits for all to be here, busily, so that they leave at once.
+fn meet(arrived: &AtomicUsize, threads: usize) {
+    arrived.fetch_add(1, Ordering::SeqCst);
+    let mut turns = 0_u32;
+    while arrived.load(Ordering::SeqCst) < threads {
+        turns += 1;
+        if turns.is_multiple_of(1_000) {
+            thread::yield_now();
+        } else {
+            hint::spin_loop();
+        }
+    }
+}
+
+/// How often this thread was made to leave its core.
+pub(crate) fn evictions() -> u64 {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let count = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
+/// The whole part of a positive number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive and not that large")]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// Time that the processor has spent on this thread, or on the process.

@@ -8,6 +8,7 @@ use cached::macros::{cached, concurrent_cached};
 use cachekit::{Region, cache_on_arguments, regions};
 use memoize::memoize;
 
+use crate::chart::{Bar, Chart};
 use crate::child::part;
 use crate::contenders::{LARGE_CAPACITY, Raw, TTL, size};
 use crate::measure::{Effort, as_float, median};
@@ -114,5 +115,13 @@ pub(crate) fn section(effort: &Effort) -> Section {
             Target::at_most("memory: times quick_cache", 2.0, times("quick_cache")),
             Target::at_most("memory: times moka", 0.5, times("moka, ttl")),
         ],
+        charts: vec![Chart {
+            file: "memory.svg",
+            title: "Memory of an entry u64 -> u64".to_owned(),
+            about: "Bytes of resident memory, 1,000,000 entries, everything counted; shorter is better".to_owned(),
+            series: vec!["bytes".to_owned()],
+            digits: 0,
+            bars: found.iter().map(|(name, bytes)| Bar::new(*name, [*bytes])).collect(),
+        }],
     }
 }

@@ -1,17 +1,18 @@
 //! Cold misses: what a call costs whose value is not there and is computed in no time.
 
 use std::convert::Infallible;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cached::macros::{cached, concurrent_cached};
 use cachekit::{Region, cache_on_arguments, regions};
 use memoize::memoize;
 use rustix::time::ClockId;
 
+use crate::chart::{Bar, Chart};
 use crate::child::allocated;
 use crate::contenders::{Contender, DEFAULT_CAPACITY, LARGE_CAPACITY, Raw, TTL, found_or, limit, ours, peer, size};
-use crate::measure::{Cost, Effort, Walk, as_float, costs, processor_time};
-use crate::report::{Row, Section, Table, Target, nanoseconds};
+use crate::measure::{Cost, Costs, Effort, Walk, as_float, costs, evictions, processor_time};
+use crate::report::{Row, Section, Table, Target};
 
 /// Entries before the first miss that counts: as many as fill a region of the default capacity.
 pub(crate) const FILLED: u64 = DEFAULT_CAPACITY;
@@ -88,60 +89,68 @@ pub(crate) fn contenders(room: Room) -> Vec<Contender> {
 pub(crate) fn section(effort: &Effort) -> Section {
     let mut section = Section {
         title: "Cold misses",
-        about: "Nanoseconds per call of one thread, the median of interleaved rounds with their quartiles, and what a call \
-                allocates. The function does nothing but multiply. Each call has a new key; with room, tables grow as they \
-                come; in a full cache of 10,000 entries each pushes out another."
+        about: "Nanoseconds per call of one thread, and what a call allocates. The function does nothing but multiply, and \
+                each call has a new key; with room, tables grow as they come; in a full cache of 10,000 entries each pushes \
+                out another."
             .to_owned(),
         ..Section::default()
     };
-    for (title, list, room) in
-        [("with room", "misses", Room::Enough), ("in a full cache", "misses in a full cache", Room::None)]
-    {
-        section.tables.push(measure(effort, title, list, room, &mut section.targets));
+    let charts = [("with room", Room::Enough, "misses.svg"), ("in a full cache", Room::None, "misses-full.svg")];
+    for (title, room, file) in charts {
+        measure(effort, title, room, file, &mut section);
     }
     section
 }
 
-fn measure(effort: &Effort, title: &str, list: &str, room: Room, targets: &mut Vec<Target>) -> Table {
-    let calls = effort.of(10_000, 20_000);
+fn measure(effort: &Effort, title: &str, room: Room, file: &'static str, section: &mut Section) {
     let contenders = contenders(room);
-    for contender in &contenders {
-        (contender.run)(Walk::Each(0..FILLED));
-    }
-    let mut rounds = vec![Vec::new(); contenders.len()];
-    for round in 0..2 * effort.rounds as u64 {
-        let first = FILLED + round * calls;
-        for (contender, rounds) in contenders.iter().zip(&mut rounds) {
-            let (start, spent) = (Instant::now(), processor_time(ClockId::ThreadCPUTime));
-            (contender.run)(Walk::Each(first..first + calls));
-            let each = |time: std::time::Duration| time.as_secs_f64() * 1e9 / as_float(calls);
-            let spent = processor_time(ClockId::ThreadCPUTime) - spent;
-            rounds.push(Cost { wall: each(start.elapsed()), processor: each(spent) });
-        }
-    }
-    let allocated = allocated(list);
-    let found: Vec<_> = rounds.iter().filter_map(|rounds| costs(rounds)).collect();
+    let allocated = allocated(if room == Room::Enough { "misses" } else { "misses in a full cache" });
+    let found = rounds(effort, &contenders);
     let rows = contenders.iter().zip(&found).map(|(contender, costs)| {
         let (times, bytes) = allocated
             .iter()
             .find(|allocated| allocated.contender == contender.name)
             .map_or_else(Default::default, |a| (format!("{:.2}", a.times), format!("{:.0}", a.bytes)));
-        let quartiles = format!("{}-{}", nanoseconds(costs.wall.low), nanoseconds(costs.wall.high));
-        let cells = vec![nanoseconds(costs.wall.median), quartiles, nanoseconds(costs.processor.median), times, bytes];
-        Row::new(contender.name, cells)
+        Row::new(contender.name, vec![costs.wall.time(), costs.processor.time(), times, bytes])
     });
-    let columns = ["ns", "quartiles", "processor", "allocations", "bytes"].map(str::to_owned).into();
-    let table = Table { title: format!("miss, {title}"), columns, rows: rows.collect() };
+    let columns = ["ns", "processor", "allocations", "bytes"].map(str::to_owned).into();
+    section.tables.push(Table { title: format!("miss, {title}"), columns, rows: rows.collect() });
+    let bars =
+        contenders.iter().zip(&found).map(|(contender, costs)| Bar::new(contender.name, [costs.processor.median]));
+    section.charts.push(Chart {
+        file,
+        title: format!("A cold miss of fn(u64) -> u64, {title}"),
+        about: "Nanoseconds of the processor per call; shorter is better".to_owned(),
+        series: vec!["1 thread".to_owned()],
+        digits: 0,
+        bars: bars.collect(),
+    });
     let time = |name: &str| {
-        contenders
-            .iter()
-            .zip(&found)
-            .find(|(contender, _)| contender.name.starts_with(name))
-            .map(|(_, costs)| costs.wall.median)
+        let all = contenders.iter().zip(&found);
+        all.into_iter().find(|(of, _)| of.name.starts_with(name)).map(|(_, costs)| costs.processor.median)
     };
     let ratio = time("cachekit").zip(time("quick_cache")).map(|(ours, quick)| ours / quick);
-    targets.push(Target::at_most(format!("miss, {title}: times quick_cache's get-or-insert"), 1.5, ratio));
+    section.targets.push(Target::at_most(format!("{title}: times quick_cache's get-or-insert"), 1.5, ratio));
     let times = allocated.iter().find(|allocated| allocated.contender.starts_with("cachekit")).map(|a| a.times);
-    targets.push(Target::at_most(format!("miss, {title}: allocations"), 6.0, times.map(f64::round)));
-    table
+    section.targets.push(Target::at_most(format!("{title}: allocations"), 6.0, times));
+}
+
+/// What a miss costs each, in interleaved rounds that go on where the last has ended.
+fn rounds(effort: &Effort, contenders: &[Contender]) -> Vec<Costs> {
+    let calls = effort.of(5_000, 10_000);
+    for contender in contenders {
+        (contender.run)(Walk::Each(0..FILLED));
+    }
+    let mut rounds = vec![Vec::new(); contenders.len()];
+    for round in 0..3 * effort.rounds as u64 {
+        let first = FILLED + round * calls;
+        for (contender, rounds) in contenders.iter().zip(&mut rounds) {
+            let (start, spent, evicted) = (Instant::now(), processor_time(ClockId::ThreadCPUTime), evictions());
+            (contender.run)(Walk::Each(first..first + calls));
+            let (took, spent) = (start.elapsed(), processor_time(ClockId::ThreadCPUTime) - spent);
+            let each = |time: Duration| time.as_secs_f64() * 1e9 / as_float(calls);
+            rounds.push(Cost { wall: each(took), processor: each(spent), disturbed: evictions() > evicted });
+        }
+    }
+    rounds.iter().filter_map(|rounds| costs(rounds)).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cachekit::{Invalidation, Region, cache_on_arguments, regions};
 use moka::policy::EvictionPolicy;
 
+use crate::chart::{Bar, Chart};
 use crate::contenders::{TTL, size};
 use crate::measure::{Effort, as_float};
 use crate::report::{Row, Section, Table, Target};
@@ -47,6 +48,7 @@ pub(crate) fn section(effort: &Effort) -> Section {
     });
     let rows = rows.chain([Row::new("mean", [vec![String::new()], percent(&means)].concat())]);
     let behind = ratios.iter().map(|(_, of)| of[1].max(of[2]) - of[0]).fold(f64::MIN, f64::max);
+    let mean = [Bar::new("mean of all loads", means)];
     let columns = ["capacity"].into_iter().chain(NAMES).map(str::to_owned).collect();
     Section {
         title: "Hit ratios of a bounded region",
@@ -58,6 +60,14 @@ pub(crate) fn section(effort: &Effort) -> Section {
             Target::at_least("mean hit ratio: points above quick_cache's", 0.0, Some(means[0] - means[2])),
             Target::at_most("points below the better of the two, on the worst load", 2.0, Some(behind)),
         ],
+        charts: vec![Chart {
+            file: "ratios.svg",
+            title: "Hit ratios of a bounded region, by load".to_owned(),
+            about: "Percent of the calls that find their value; longer is better".to_owned(),
+            series: NAMES.map(str::to_owned).into(),
+            digits: 1,
+            bars: ratios.iter().map(|(trace, ratios)| Bar::new(trace.name, *ratios)).chain(mean).collect(),
+        }],
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::chart::Chart;
+
 /// One workload.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Section {
@@ -10,6 +12,7 @@ pub(crate) struct Section {
     pub(crate) about: String,
     pub(crate) tables: Vec<Table>,
     pub(crate) targets: Vec<Target>,
+    pub(crate) charts: Vec<Chart>,
 }
 
 /// Figures of several contenders.
@@ -126,13 +129,5 @@ impl fmt::Display for Table {
         };
         line(&self.title, &self.columns)?;
         self.rows.iter().try_for_each(|row| line(&row.name, &row.cells))
-    }
-}
-
-/// Nanoseconds as one reads them.
-pub(crate) fn nanoseconds(time: f64) -> String {
-    match time {
-        time if time < 100.0 => format!("{time:.1}"),
-        time => format!("{time:.0}"),
     }
 }

@@ -12,7 +12,7 @@ cargo xtask COMMAND
   lint         format and clippy, warnings denied
   features     each feature of each crate alone
   docs         the documentation, warnings denied
-  bench        cachekit beside its peers (--quick for a first look)
+  bench        cachekit beside its peers, into docs/performance.md (--quick: a first look, printed alone)
 ";
 
 fn main() -> ExitCode {
@@ -58,7 +58,9 @@ fn docs() -> bool {
 }
 
 fn bench(rest: &[&str]) -> bool {
-    cargo(&[&["run", "--release", "--quiet", "--package", "cachekit-benches", "--"], rest].concat())
+    let package = ["--release", "--quiet", "--package", "cachekit-benches"];
+    // Its programs start one another.
+    cargo(&[&["build", "--bins"], &package[..]].concat()) && cargo(&[&["run"], &package[..], &["--"], rest].concat())
 }
 
 fn cargo(arguments: &[&str]) -> bool {

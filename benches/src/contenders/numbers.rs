@@ -45,29 +45,31 @@ squares! {
     #[memoize(SharedCache)] memoize_shared;
 }
 
-/// Everyone, the limit first, each with an entry for all of so many keys.
-pub(crate) fn contenders(keys: u64) -> Vec<Contender> {
-    let small = keys < DEFAULT_CAPACITY;
-    let capacity = if small { DEFAULT_CAPACITY } else { LARGE_CAPACITY };
+/// The limit, and what is to come near it, each with an entry for all of so many keys.
+pub(crate) fn limit_and_ours(keys: u64) -> Vec<Contender> {
     let raw: Raw<u64> = Raw::default();
+    let limit = limit("papaya get, and the coarse clock", move |n| {
+        black_box(coarse_clock());
+        found_or(&raw, n, |n| n.wrapping_mul(n))
+    });
+    if keys < DEFAULT_CAPACITY {
+        vec![limit, ours("cachekit, ttl", timed), ours("cachekit, no ttl", timeless)]
+    } else {
+        vec![limit, ours("cachekit, ttl", large), ours("cachekit, no ttl", large_timeless)]
+    }
+}
+
+/// Everyone, the limit first.
+pub(crate) fn contenders(keys: u64) -> Vec<Contender> {
+    let capacity = if keys < DEFAULT_CAPACITY { DEFAULT_CAPACITY } else { LARGE_CAPACITY };
     let quick = quick_cache::sync::Cache::<u64, u64>::new(size(capacity));
     let moka = |ttl| {
         let builder = moka::sync::Cache::<u64, u64>::builder().max_capacity(capacity);
         if ttl { builder.time_to_live(TTL) } else { builder }.build()
     };
     let (moka_ttl, moka_plain) = (moka(true), moka(false));
-    let (with_ttl, without_ttl) = if small {
-        (ours("cachekit, ttl", timed), ours("cachekit, no ttl", timeless))
-    } else {
-        (ours("cachekit, ttl", large), ours("cachekit, no ttl", large_timeless))
-    };
-    vec![
-        limit("papaya get, and the coarse clock", move |n| {
-            black_box(coarse_clock());
-            found_or(&raw, n, |n| n.wrapping_mul(n))
-        }),
-        with_ttl,
-        without_ttl,
+    let mut all = limit_and_ours(keys);
+    all.extend([
         peer("cached #[cached], ttl", true, cached_ttl),
         peer("cached #[cached], size and ttl", true, cached_size_ttl).room(DEFAULT_CAPACITY),
         peer("cached #[concurrent_cached], ttl", true, concurrent_ttl),
@@ -91,5 +93,6 @@ pub(crate) fn contenders(keys: u64) -> Vec<Contender> {
         }),
         peer("memoize; a cache per thread", false, memoize_plain).of_the_thread(),
         peer("memoize, SharedCache", false, memoize_shared),
-    ]
+    ]);
+    all
 }
