@@ -86,7 +86,7 @@ pub(crate) fn section(effort: &Effort) -> Section {
     };
     let zipf = Zipf::new(UNIVERSE, 0.99);
     let mut rng = Rng::with_seed(3);
-    let calls = effort.of(200_000, 400_000);
+    let calls = effort.of(100_000, 300_000);
     let loads: Vec<Vec<u64>> = (0..2).map(|_| (0..calls * 8).map(|_| zipf.draw(&mut rng)).collect()).collect();
     for (name, capacity) in [("1 %", UNIVERSE / 100), ("10 %", UNIVERSE / 10)] {
         measure(effort, name, capacity, &loads, &mut section);
@@ -97,7 +97,9 @@ pub(crate) fn section(effort: &Effort) -> Section {
 fn measure(effort: &Effort, name: &str, capacity: u64, loads: &[Vec<u64>], section: &mut Section) {
     let contenders = contenders(capacity);
     for (_, play) in &contenders {
-        loads.iter().for_each(|load| play(load));
+        for load in loads {
+            play(load);
+        }
     }
     let mut rates = vec![[const { Vec::new() }; 2]; contenders.len()];
     let mut found = vec![(0, 0); contenders.len()];

@@ -43,7 +43,7 @@ pub fn count_allocations<A: GlobalAlloc>(allocator: &StatsAlloc<A>, arguments: &
         let warm = if arguments.iter().any(|argument| argument == "misses") { misses::FILLED } else { texts::KEYS };
         (contender.run)(Walk::Each(0..warm));
         let walk = if warm == texts::KEYS {
-            Walk::Around { keys: warm, calls: CALLS }
+            Walk::Around { keys: warm, from: 0, calls: CALLS }
         } else {
             Walk::Each(warm..warm + CALLS)
         };

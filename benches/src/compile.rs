@@ -67,8 +67,11 @@ fn measure(place: usize, &(name, dependencies, head, attribute): &(&str, &str, &
         writeln!(code, "{attribute}fn function_{number}(n: u64) -> u64 {{\n    n.wrapping_add({number})\n}}")
             .map_err(io::Error::other)?;
     }
-    let calls: String = (0..FUNCTIONS).map(|number| format!("    sum ^= function_{number}(sum);\n")).collect();
-    let code = format!("{code}fn main() {{\n    let mut sum = 1;\n{calls}    println!(\"{{sum}}\");\n}}\n");
+    code.push_str("fn main() {\n    let mut sum = 1;\n");
+    for number in 0..FUNCTIONS {
+        writeln!(code, "    sum ^= function_{number}(sum);").map_err(io::Error::other)?;
+    }
+    code.push_str("    println!(\"{sum}\");\n}\n");
     fs::write(folder.join("src/main.rs"), code)?;
     build(&folder)?;
     let mut times = Vec::new();
@@ -95,7 +98,7 @@ fn build(folder: &Path) -> io::Result<()> {
         .arg("build")
         .current_dir(folder)
         .env("CARGO_INCREMENTAL", "0")
-        .env("CARGO_TARGET_DIR", folder.join("target"));
+        .env("CARGO_TARGET_DIR", folder.with_file_name("target"));
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output()?;
     let error = String::from_utf8_lossy(&output.stderr);
     let last = error.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();

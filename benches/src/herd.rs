@@ -102,8 +102,12 @@ struct Herd {
 }
 
 fn measured(calls: impl FnOnce()) -> Herd {
-    [&CALLED, &COMPUTING, &COMPUTED, &LAST].into_iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
-    [&DONE, &SPENT].into_iter().for_each(|counter| counter.store(u64::MAX, Ordering::Relaxed));
+    for counter in [&CALLED, &COMPUTING, &COMPUTED, &LAST] {
+        counter.store(0, Ordering::Relaxed);
+    }
+    for least in [&DONE, &SPENT] {
+        least.store(u64::MAX, Ordering::Relaxed);
+    }
     calls();
     let spent = spent().saturating_sub(SPENT.load(Ordering::Relaxed));
     let woken = LAST.load(Ordering::Relaxed).saturating_sub(DONE.load(Ordering::Relaxed));

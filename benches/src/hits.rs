@@ -33,7 +33,7 @@ pub(crate) fn section(effort: &Effort) -> Section {
     section.charts.push(all.chart("hits.svg", "A hit of fn(u64) -> u64, 1,024 keys"));
     section.tables.push(all.table("u64 -> u64, 1,024 keys"));
     for (title, keys) in [("u64 -> u64, 1 key", 1), ("u64 -> u64, 1,000,000 keys", 1_000_000)] {
-        let few_rounds = effort.with_rounds(7);
+        let few_rounds = effort.with_rounds(5);
         let hits = measure(&few_rounds, "", numbers::contenders(keys), keys, few);
         section.tables.push(hits.table(title));
     }

@@ -29,6 +29,8 @@ mod page;
 
 pub use self::child::count_allocations;
 
+use std::time::Instant;
+
 use self::measure::Effort;
 use self::report::Section;
 
@@ -78,9 +80,11 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let fast = WORKLOADS.iter().filter(|(name, _)| is_wanted(name, false));
     let slow = SLOW.iter().filter(|(name, _)| is_wanted(name, true));
     let mut sections = Vec::new();
-    for (_, measure) in fast.chain(slow) {
+    for (name, measure) in fast.chain(slow) {
+        let start = Instant::now();
         let section = measure(&effort);
         print!("{section}");
+        eprintln!("{name}: {:.0} s", start.elapsed().as_secs_f64());
         sections.push(section);
     }
     if chosen.is_empty() && effort.quick {

@@ -147,7 +147,7 @@ fn rounds(effort: &Effort, contenders: &[Contender]) -> Vec<Costs> {
         for (contender, rounds) in contenders.iter().zip(&mut rounds) {
             let (start, spent, evicted) = (Instant::now(), processor_time(ClockId::ThreadCPUTime), evictions());
             (contender.run)(Walk::Each(first..first + calls));
-            let (took, spent) = (start.elapsed(), processor_time(ClockId::ThreadCPUTime) - spent);
+            let (took, spent) = (start.elapsed(), processor_time(ClockId::ThreadCPUTime).saturating_sub(spent));
             let each = |time: Duration| time.as_secs_f64() * 1e9 / as_float(calls);
             rounds.push(Cost { wall: each(took), processor: each(spent), disturbed: evictions() > evicted });
         }

@@ -64,7 +64,7 @@ fn misses(effort: &Effort, contenders: &[Contender]) -> Vec<Figure> {
             let first = texts::KEYS + round * calls;
             let spent = processor_time(ClockId::ThreadCPUTime);
             (contender.run)(Walk::Each(first..first + calls));
-            let spent = processor_time(ClockId::ThreadCPUTime) - spent;
+            let spent = processor_time(ClockId::ThreadCPUTime).saturating_sub(spent);
             rounds.push(spent.as_secs_f64() * 1e9 / as_float(calls));
         }
     }

@@ -58,8 +58,8 @@ impl Contender {
     pub(crate) fn new<R>(name: &'static str, role: Role, call: impl Fn(u64) -> R + Send + Sync + 'static) -> Self {
         let run = move |walk| match walk {
             Walk::Each(keys) => keys.for_each(|key| drop(black_box(call(black_box(key))))),
-            Walk::Around { keys, calls } => {
-                (0..calls).for_each(|n| drop(black_box(call(black_box(jump(n, keys))))));
+            Walk::Around { keys, from, calls } => {
+                (from..from + calls).for_each(|n| drop(black_box(call(black_box(jump(n, keys))))));
             }
         };
         Self { name, role, room: u64::MAX, of_the_thread: false, run: Box::new(run) }

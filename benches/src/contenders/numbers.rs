@@ -52,10 +52,12 @@ pub(crate) fn limit_and_ours(keys: u64) -> Vec<Contender> {
         black_box(coarse_clock());
         found_or(&raw, n, |n| n.wrapping_mul(n))
     });
+    let plain: Raw<u64> = Raw::default();
+    let plain = super::limit("papaya get", move |n| found_or(&plain, n, |n| n.wrapping_mul(n)));
     if keys < DEFAULT_CAPACITY {
-        vec![limit, ours("cachekit, ttl", timed), ours("cachekit, no ttl", timeless)]
+        vec![limit, ours("cachekit, ttl", timed), ours("cachekit, no ttl", timeless), plain]
     } else {
-        vec![limit, ours("cachekit, ttl", large), ours("cachekit, no ttl", large_timeless)]
+        vec![limit, ours("cachekit, ttl", large), ours("cachekit, no ttl", large_timeless), plain]
     }
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn contenders(keys: u64) -> Vec<Contender> {
         peer("moka get, ttl", true, move |n| {
             moka_ttl.get(&n).unwrap_or_else(|| moka_ttl.get_with(n, || n.wrapping_mul(n)))
         }),
-        peer("memoize, ttl; a cache per thread", true, memoize_ttl).of_the_thread(),
+        peer("memoize, ttl; a cache per thread", true, memoize_ttl).room(DEFAULT_CAPACITY).of_the_thread(),
         peer("memoize, size and ttl; a cache per thread", true, memoize_size_ttl)
             .room(DEFAULT_CAPACITY)
             .of_the_thread(),
@@ -91,7 +93,7 @@ pub(crate) fn contenders(keys: u64) -> Vec<Contender> {
         peer("quick_cache get_or_insert_with", false, move |n| {
             quick.get_or_insert_with(&n, || Ok::<_, Infallible>(n.wrapping_mul(n)))
         }),
-        peer("memoize; a cache per thread", false, memoize_plain).of_the_thread(),
+        peer("memoize; a cache per thread", false, memoize_plain).room(DEFAULT_CAPACITY).of_the_thread(),
         peer("memoize, SharedCache", false, memoize_shared),
     ]);
     all

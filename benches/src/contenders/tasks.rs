@@ -52,8 +52,8 @@ where
                         black_box(call(black_box(key)).await);
                     }
                 }
-                Walk::Around { keys, calls } => {
-                    for n in 0..calls {
+                Walk::Around { keys, from, calls } => {
+                    for n in from..from + calls {
                         black_box(call(black_box(jump(n, keys))).await);
                     }
                 }
