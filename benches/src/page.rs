@@ -39,7 +39,7 @@ fn page(sections: &[Section]) -> Result<String, fmt::Error> {
         }
     }
     for section in sections {
-        writeln!(page, "## {}\n\n{}", section.title, section.about)?;
+        writeln!(page, "## {}\n\n{}", section.title, section.about.replace(". ", ".\n"))?;
         for chart in &section.charts {
             writeln!(page, "\n![{}]({})", chart.title, chart.file)?;
         }
