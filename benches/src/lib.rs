@@ -54,7 +54,7 @@ const SLOW: [Workload; 2] = [("compile", |_| compile::section()), ("python", |_|
 
 /// Measures what the arguments ask for, or a part of it as a child; a run of all writes the page that shows it.
 ///
-/// `--quick` measures less; the name of a workload, such as `--hits`, that one alone.
+/// `--quick` measures less, and writes only with `--write`; the name of a workload, such as `--hits`, that one alone.
 ///
 /// # Errors
 ///
@@ -68,11 +68,14 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     }
     let effort = Effort::new(arguments.iter().any(|argument| argument == "--quick"));
     let chosen: Vec<&str> = arguments.iter().map(|argument| argument.trim_start_matches('-')).collect();
-    let chosen: Vec<&str> = chosen.into_iter().filter(|name| *name != "quick").collect();
+    let chosen: Vec<&str> = chosen.into_iter().filter(|name| !["quick", "write"].contains(name)).collect();
     let is_known = |name: &&&str| WORKLOADS.iter().chain(&SLOW).any(|(known, _)| *known == **name);
     if let Some(unknown) = chosen.iter().find(|name| !is_known(name)) {
         let names: Vec<String> = WORKLOADS.iter().chain(&SLOW).map(|(name, _)| format!("--{name}")).collect();
-        return Err(format!("there is no workload `{unknown}`; expected --quick or one of {}", names.join(", ")));
+        return Err(format!(
+            "there is no workload `{unknown}`; expected --quick, --write or one of {}",
+            names.join(", ")
+        ));
     }
     println!("{}; {}", machine::date(), machine::description());
     let is_wanted =
@@ -90,8 +93,10 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     if chosen.is_empty() && effort.quick {
         println!("\nNot part of a quick run: compile time, and dogpile.cache for Python.");
     }
-    if chosen.is_empty() && !effort.quick {
-        page::write(&sections).map_err(|error| format!("docs/performance.md cannot be written: {error}"))?;
+    let write = !effort.quick || arguments.iter().any(|argument| argument == "--write");
+    if chosen.is_empty() && write {
+        page::write(&sections, effort.quick)
+            .map_err(|error| format!("docs/performance.md cannot be written: {error}"))?;
         println!("\nWritten: docs/performance.md and its charts.");
     }
     Ok(())

@@ -21,17 +21,20 @@ Not among them: `hitbox` 0.2, which memoizes async functions alone, over `moka` 
 ";
 
 /// Writes the page and its charts into `docs/`.
-pub(crate) fn write(sections: &[Section]) -> io::Result<()> {
+pub(crate) fn write(sections: &[Section], quick: bool) -> io::Result<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     for chart in sections.iter().flat_map(|section| &section.charts) {
         fs::write(docs.join(chart.file), chart.draw().map_err(io::Error::other)?)?;
     }
-    fs::write(docs.join("performance.md"), page(sections).map_err(io::Error::other)?)
+    fs::write(docs.join("performance.md"), page(sections, quick).map_err(io::Error::other)?)
 }
 
-fn page(sections: &[Section]) -> Result<String, fmt::Error> {
+fn page(sections: &[Section], quick: bool) -> Result<String, fmt::Error> {
     let mut page = String::from(HEAD);
     writeln!(page, "\nMeasured on {}, {}.", machine::date(), machine::description())?;
+    if quick {
+        writeln!(page, "This was a quick run, by `cargo xtask bench --quick --write`: fewer rounds, smaller loads.")?;
+    }
     writeln!(page, "\n## Targets\n\nWhat cachekit is to reach, and what it has reached in this run.")?;
     for section in sections {
         if let Some(table) = &targets(&section.targets) {
