@@ -3,7 +3,7 @@
 use crate::chart::{Bar, Chart};
 use crate::child::{Allocated, allocated};
 use crate::contenders::{Contender, Role, numbers, tasks, texts, values};
-use crate::measure::{Costs, Effort, Figure, around};
+use crate::measure::{Costs, Effort, Figure, around, cores};
 use crate::report::{Row, Section, Table, Target};
 
 const THREADS: [usize; 4] = [1, 2, 4, 8];
@@ -20,7 +20,8 @@ pub(crate) fn section(effort: &Effort) -> Section {
     let mut section = Section {
         title: "Hits",
         about: "Nanoseconds of one core per call, the median of interleaved rounds and half of the distance of their quartiles; \
-                where each thread has a core, only rounds count in which nobody else had one. The time of the processor \
+                where each thread has a core, only rounds count in which all ran at the same time and nobody else had a core; \
+                a question mark stands where the machine left too few of them, and no target is judged by such a figure. The time of the processor \
                 is that of all threads. Keys are met in an order that jumps; a hit of cachekit checks the ttl \
                 and the epoch of its region, marks the entry for eviction where nothing has, and is counted. \
                 Who has a cache per thread computes each value once per thread."
@@ -67,7 +68,10 @@ impl Hits {
             let shown = |costs: Option<Costs>, which: fn(&Costs) -> Figure| {
                 costs.map_or_else(|| "-".to_owned(), |costs| which(&costs).time())
             };
-            let walls = costs.iter().map(|costs| shown(*costs, |costs| costs.wall));
+            let walls = self.threads.iter().zip(costs).map(|(threads, costs)| {
+                let disturbed = *threads <= cores() && costs.is_some_and(|costs| !costs.quiet);
+                format!("{}{}", shown(*costs, |costs| costs.wall), if disturbed { " ?" } else { "" })
+            });
             let both = self.threads.iter().zip(costs).filter(|(threads, _)| processor(threads));
             let processors = both.map(|(_, costs)| shown(*costs, |costs| costs.processor));
             let allocations = self.allocations(contender.name).map(|times| format!("{times:.2}"));
@@ -98,7 +102,8 @@ impl Hits {
     fn of(&self, name: &str, threads: usize) -> Option<Costs> {
         let row = self.contenders.iter().position(|contender| contender.name == name)?;
         let column = self.threads.iter().position(|number| *number == threads)?;
-        self.costs[row][column]
+        // A ratio of a disturbed figure and another says nothing.
+        self.costs[row][column].filter(|costs| costs.quiet)
     }
 
     fn limit(&self) -> &'static str {

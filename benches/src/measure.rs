@@ -93,6 +93,8 @@ impl Figure {
 pub(crate) struct Costs {
     pub(crate) wall: Figure,
     pub(crate) processor: Figure,
+    /// Whether only undisturbed rounds are in it.
+    pub(crate) quiet: bool,
 }
 
 /// Costs of each contender with each number of threads, in interleaved rounds; `None` where it has no room for the keys.
@@ -123,9 +125,11 @@ pub(crate) fn around(
 /// Rounds in which nobody else took a core away count alone, where there are some.
 pub(crate) fn costs(rounds: &[Cost]) -> Option<Costs> {
     let quiet: Vec<Cost> = rounds.iter().filter(|cost| !cost.disturbed).copied().collect();
-    let rounds = if quiet.len() >= ENOUGH { &quiet } else { rounds };
+    let is_quiet = quiet.len() >= ENOUGH;
+    let rounds = if is_quiet { &quiet } else { rounds };
     let figure = |which: fn(&Cost) -> f64| Figure::of(rounds.iter().map(which).collect());
-    (!rounds.is_empty()).then(|| Costs { wall: figure(|cost| cost.wall), processor: figure(|cost| cost.processor) })
+    let (wall, processor) = (|cost: &Cost| cost.wall, |cost: &Cost| cost.processor);
+    (!rounds.is_empty()).then(|| Costs { wall: figure(wall), processor: figure(processor), quiet: is_quiet })
 }
 
 /// How often a round is tried until it is undisturbed.
@@ -176,13 +180,16 @@ fn round(contender: &Contender, keys: u64, time: f64, threads: usize) -> Cost {
     });
     let start = of_each.iter().map(|(start, ..)| *start).min().expect("there is a thread");
     let end = of_each.iter().map(|(_, end, ..)| *end).max().expect("there is a thread");
+    // Who begins late shared the core of another, and did not call at the same time.
+    let last = of_each.iter().map(|(start, ..)| *start).max().expect("there is a thread");
     let spent: Duration = of_each.iter().map(|(_, _, spent, _)| *spent).sum();
     let all = as_float(calls) * as_float(threads as u64);
     let cores = threads.min(cores()) as u64;
     Cost {
         wall: (end - start).as_secs_f64() * 1e9 * as_float(cores) / all,
         processor: spent.as_secs_f64() * 1e9 / all,
-        disturbed: of_each.iter().any(|(.., evicted)| *evicted),
+        disturbed: last.duration_since(start) > end.duration_since(start) / 10
+            || of_each.iter().any(|(.., evicted)| *evicted),
     }
 }
 
