@@ -1,6 +1,6 @@
 //! cachekit beside what one would use instead, on the same work in the same run: `cargo xtask bench [--quick]`.
 //!
-//! A workload is a module, which returns a [`Section`](report::Section): tables, and targets with what was reached.
+//! A workload is a module, which returns a `Section` of the report: tables, and targets with what was reached.
 //! Rounds of the contenders are interleaved, so ratios within a run count more than the figures do.
 //! Nothing of cachekit is switched off: values have a ttl, and regions count, bound their entries and can be invalidated,
 //! unless a row says otherwise.
