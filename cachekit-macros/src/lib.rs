@@ -283,8 +283,9 @@ pub fn cache_on_arguments(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// What one of the two has stored the other serves, and whoever invalidates an entry does so for both. Key, tags and
 /// settings are made by the function of one key, so all options that concern them stand there: `ttl`, `tags`, `namespace`,
-/// `should_cache` and so on, and the region, which may be left out here; where it is written it is that one, as `check`
-/// says otherwise. Left are `skip`, `share_error`, `result`, `background`, `companion`, `owner` and `crate`.
+/// `should_cache` and so on, and the region, which may be left out here; where it is written it is that one, and `check`
+/// says so where it is not (of a free function without type parameters; nothing compares that of others). Left are `skip`,
+/// `share_error`, `result`, `background`, `companion`, `owner` and `crate`.
 ///
 /// `load_user::entry` is called for each key with the arguments that form the key here, in their order and by value, so
 /// they are of its types: a slice `&[u64]` for `id: u64`, `&[&str]` for `name: &str`. Values are of one type. One of the two

@@ -25,7 +25,7 @@ use crate::region::call::{Call, Policy};
 use crate::region::core::Core;
 use crate::region::stats::Event;
 use crate::tags::TagNames;
-use crate::values::{Shared, Values, typed};
+use crate::values::{Shared, Values, never_bytes, typed};
 
 /// A value that a cache can keep: `Clone + Send + Sync + 'static`.
 #[diagnostic::on_unimplemented(
@@ -142,10 +142,6 @@ impl<V: Value, K: ArgKey> Values for Function<V, K> {
     fn decode(&self, bytes: &[u8], codec: &dyn Codec) -> Result<Shared, Error> {
         Ok(Arc::new((self.storage.as_ref().ok_or_else(never_bytes)?.decode)(bytes, codec)?))
     }
-}
-
-fn never_bytes() -> Error {
-    Error::codec("values of this type are never bytes")
 }
 
 /// A table with its number in its region.

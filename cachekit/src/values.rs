@@ -61,6 +61,11 @@ impl<V: Value + Storable> Values for ByHand<V> {
     }
 }
 
+/// That values which stay in memory were to be stored elsewhere.
+pub(crate) fn never_bytes() -> Error {
+    Error::codec("values of this type are never bytes")
+}
+
 /// A value of a call, by its type.
 pub(crate) fn typed<V: Value>(value: &Shared) -> &V {
     value.downcast_ref().expect(OF_THE_TYPE)

@@ -23,7 +23,7 @@ use crate::near::{Found, Made};
 use crate::record::{self, Envelope, Record, UnixMillis};
 use crate::remote::{Caller, Hold, Remote, Seen};
 use crate::tags::TagNames;
-use crate::values::Shared;
+use crate::values::{Shared, never_bytes};
 
 /// What stands behind a call in a region with a backend; in a box, so that a call in one without is small.
 pub(super) struct Backing {
@@ -314,7 +314,7 @@ impl Call {
     }
 
     fn expect_stored(&self) -> Result<(), Error> {
-        if self.policy.is_stored { Ok(()) } else { Err(Error::codec("values of this type are never bytes")) }
+        if self.policy.is_stored { Ok(()) } else { Err(never_bytes()) }
     }
 
     fn holds_another(&self, live: &Live) -> Error {
