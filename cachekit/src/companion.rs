@@ -316,7 +316,7 @@ impl<V: Value, K: ArgKey> Function<V, K> {
             let core = Arc::clone(region.core());
             let table = Arc::new(Table::new());
             let any: Arc<dyn Near> = table.clone();
-            let number = core.attach(Arc::downgrade(&any), Some(&self.info));
+            let number = core.attach(&any, Some(&self.info));
             Attached { region, core, table, number }
         }))
     }

@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn jitter_lengthens_a_ttl_and_nothing_else() {
         let timing = Timing { jitter: Some(0.1), ..Timing::default() };
-        assert_eq!(timing.jittered(100 * SECOND, 0.0), 100 * SECOND);
-        assert_eq!(timing.jittered(100 * SECOND, 0.5), 105 * SECOND);
-        assert_eq!(timing.jittered(NEVER, 0.5), NEVER);
+        assert_eq!(timing.jittered(100 * SECOND, || 0.0), 100 * SECOND);
+        assert_eq!(timing.jittered(100 * SECOND, || 0.5), 105 * SECOND);
+        assert_eq!(timing.jittered(NEVER, || 0.5), NEVER);
     }
 
     /// A thousand nodes that share an entry and nothing else, a hundred requests a second over all of them, and a

@@ -400,20 +400,23 @@ impl FnInfo {
         if self.is_unkeyed() {
             return None;
         }
-        let settings = core.settings();
+        let own = self.key_generator.is_some();
+        let generator = if own { None } else { core.key_generator() };
+        if !own && generator.is_none() {
+            return None;
+        }
         let context = KeyContext {
             region: &core.name,
             module: self.module,
             function: self.name,
             namespace: self.namespace,
-            version: self.version.or(settings.version),
+            version: self.version.or(core.settings().version),
             names: self.arguments,
             arguments,
         };
-        match (self.key_generator, &settings.key_generator) {
+        match (self.key_generator, generator) {
             (Some(generator), _) => Some(generator(&context)),
-            (None, Some(generator)) => Some(generator(&context)),
-            (None, None) => None,
+            (None, generator) => generator.map(|generator| generator(&context)),
         }
     }
 

@@ -21,8 +21,10 @@ impl TagNames {
         self.0.push(fmt::format(name).into());
     }
 
-    pub(crate) fn append(&mut self, mut others: Self) {
-        self.0.append(&mut others.0);
+    pub(crate) fn and(&self, mut others: Self) -> Self {
+        let mut names = self.clone();
+        names.0.append(&mut others.0);
+        names
     }
 
     pub(crate) fn is_empty(&self) -> bool {

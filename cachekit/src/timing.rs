@@ -77,10 +77,15 @@ impl Timing {
         nanos(self.deadline.unwrap_or(DEADLINE))
     }
 
+    /// Whether a renewal depends on a random number.
+    pub(crate) fn is_random(&self) -> bool {
+        matches!(self.refresh_ahead, Some(RefreshAhead::XFetch(_)))
+    }
+
     /// The ttl lengthened by the fraction `random` of the jitter.
-    pub(crate) fn jittered(&self, ttl: Nanos, random: f64) -> Nanos {
+    pub(crate) fn jittered(&self, ttl: Nanos, random: impl FnOnce() -> f64) -> Nanos {
         match self.jitter {
-            Some(jitter) if ttl != NEVER => ttl.saturating_add(part(ttl, jitter * random)),
+            Some(jitter) if ttl != NEVER => ttl.saturating_add(part(ttl, jitter * random())),
             _ => ttl,
         }
     }

@@ -36,12 +36,19 @@ use crate::key::Arguments;
 use crate::tags::Tagged;
 
 /// A key within a region: the table and the key's bytes.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 pub(crate) struct FlightKey {
     pub(crate) table: u32,
     /// Which session the caller is in, where the backend keeps values per session; else 0.
     pub(crate) session: u64,
     pub(crate) arguments: Arguments,
+}
+
+impl Clone for FlightKey {
+    fn clone(&self) -> Self {
+        // As a whole: the bytes of a `SmallVec` are cloned one by one.
+        Self { arguments: Arguments::from_slice(&self.arguments), ..*self }
+    }
 }
 
 /// A value or an error on its way to several callers.

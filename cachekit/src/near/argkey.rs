@@ -58,7 +58,8 @@ impl<const N: usize> PackedKey for PackedWords<'_, N> {
     fn to_bytes(&self) -> Arguments {
         match self {
             Self::Short { words, len } => {
-                let mut bytes: Arguments = words.0.iter().flat_map(|word| word.to_le_bytes()).collect();
+                let mut bytes = Arguments::new();
+                words.0.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
                 bytes.truncate(*len);
                 bytes
             }

@@ -11,40 +11,50 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use smallvec::SmallVec;
+
+use crate::clock::Nanos;
+
 /// An entry as the queues know it; of no more meaning once the entry has gone or its ticket is another.
+///
+/// Packed, as there is one for each entry of the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(packed(4))]
 pub(crate) struct Candidate {
     pub(crate) hash: u64,
     pub(crate) ticket: u32,
     pub(crate) table: u32,
+    /// Before then it can be served, as long as nobody invalidates it.
+    mortal_from: Coarse,
 }
 
-/// What a table says of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Inspection {
-    Gone,
-    Used,
-    Unused,
+/// A time to the second, rounded down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Coarse(u32);
+
+impl Coarse {
+    fn new(at: Nanos) -> Self {
+        Self(u32::try_from(at >> 30).unwrap_or(u32::MAX))
+    }
 }
 
 /// The tables of a region.
 pub(crate) trait Tables {
-    fn inspect(&self, candidate: Candidate) -> Inspection;
-    /// Drops the entry if it is still the one meant; calls `gone` as soon as it is out of the table.
-    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut());
+    /// Whether the entry is still the one meant.
+    fn holds(&self, candidate: Candidate) -> bool;
+    /// Drops the entry if it is still the one meant, unless it was used since the last time, which is forgotten; whether it
+    /// was. Calls `gone` as soon as it is out of the table.
+    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool;
 }
 
 /// Room for one entry; the entry is told to the queues once it is in its table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    candidate: Candidate,
-    queue: Queue,
-}
+pub(crate) struct Room(Candidate);
 
 impl Room {
     /// Tells the entry from earlier ones of the same key.
     pub(crate) fn ticket(&self) -> u32 {
-        self.candidate.ticket
+        self.0.ticket
     }
 }
 
@@ -64,7 +74,8 @@ struct Queues {
 
 /// What the queues want done before there is room.
 enum Next {
-    Room(Room),
+    /// With the ticket of the entry.
+    Room(u32),
     /// The queues hold many elements whose entries are gone: look whether this is one.
     Sweep(Candidate, Queue),
     Judge(Candidate, Queue),
@@ -98,29 +109,39 @@ impl Eviction {
         queues.ghosts = Ghosts::default();
     }
 
-    /// Makes room for one entry; `None` where the region is full of entries that are just being stored.
-    /// Calls `evicted` for each entry that went for it.
-    pub(crate) fn admit(&self, table: u32, hash: u64, tables: &impl Tables, evicted: impl Fn()) -> Option<Room> {
+    /// Makes room for one entry, which nothing ends before `mortal_from`; `None` where the region is full of entries that are
+    /// just being stored. Calls `evicted` for each entry that went for it.
+    pub(crate) fn admit(
+        &self,
+        (table, hash): (u32, u64),
+        mortal_from: Nanos,
+        tables: &impl Tables,
+        evicted: impl Fn(),
+    ) -> Option<Room> {
         let mut sweeps = 2;
         loop {
-            let next = self.lock().next(table, hash, sweeps > 0);
+            let next = self.lock().next(sweeps > 0);
             match next {
-                Next::Room(room) => return Some(room),
+                Next::Room(ticket) => {
+                    let candidate = Candidate { hash, ticket, table, mortal_from: Coarse::new(mortal_from) };
+                    return Some(Room(candidate));
+                }
                 Next::Full => return None,
                 Next::Sweep(candidate, queue) => {
                     sweeps -= 1;
-                    if tables.inspect(candidate) != Inspection::Gone {
+                    if tables.holds(candidate) {
                         self.lock().push(candidate, queue);
                     }
                 }
-                Next::Judge(candidate, queue) => match tables.inspect(candidate) {
-                    Inspection::Gone => {}
-                    Inspection::Used => self.lock().push(candidate, Queue::Main),
-                    Inspection::Unused => tables.evict(candidate, &mut || {
+                Next::Judge(candidate, queue) => {
+                    let is_used = tables.evict_unless_used(candidate, &mut || {
                         evicted();
                         self.lock().evicted(candidate, queue);
-                    }),
-                },
+                    });
+                    if is_used {
+                        self.lock().push(candidate, Queue::Main);
+                    }
+                }
             }
         }
     }
@@ -129,16 +150,21 @@ impl Eviction {
     ///
     /// Not earlier: an element whose entry is not there yet would be taken for one whose entry is gone.
     pub(crate) fn enqueue(&self, room: Room) {
-        self.lock().push(room.candidate, room.queue);
+        let mut queues = self.lock();
+        let queue = if queues.ghosts.take(room.0.hash) { Queue::Main } else { Queue::Small };
+        queues.push(room.0, queue);
     }
 
-    /// The next entry to look at for whether it can still be served; all of them get their turn.
-    pub(crate) fn next_to_sweep(&self) -> Option<Candidate> {
+    /// The next entries to look at for whether they can still be served, out of `looks`; all of them get their turn.
+    pub(crate) fn next_to_sweep(&self, looks: usize, now: Nanos) -> SmallVec<[Candidate; 16]> {
         let mut queues = self.lock();
         let (small, all) = (queues.small.len(), queues.small.len() + queues.main.len());
-        queues.swept = if queues.swept + 1 < all { queues.swept + 1 } else { 0 };
-        let at = queues.swept;
-        if at < small { queues.small.get(at) } else { queues.main.get(at - small) }.copied()
+        let from = if queues.swept < all { queues.swept } else { 0 };
+        let next = all.min(from + looks);
+        queues.swept = next;
+        let now = Coarse::new(now);
+        let candidates = (from..next).map(|at| if at < small { queues.small[at] } else { queues.main[at - small] });
+        candidates.filter(|candidate| candidate.mortal_from <= now).collect()
     }
 
     /// Counts an entry whose room was given back although it never had any.
@@ -166,7 +192,7 @@ impl Eviction {
 }
 
 impl Queues {
-    fn next(&mut self, table: u32, hash: u64, sweep: bool) -> Next {
+    fn next(&mut self, sweep: bool) -> Next {
         if self.live < self.capacity {
             let crowded = self.small.len() + self.main.len() > 2 * self.live + 64;
             if sweep
@@ -177,9 +203,7 @@ impl Queues {
             }
             self.live += 1;
             self.next_ticket = self.next_ticket.wrapping_add(1);
-            let candidate = Candidate { hash, ticket: self.next_ticket, table };
-            let queue = if self.ghosts.take(hash) { Queue::Main } else { Queue::Small };
-            return Next::Room(Room { candidate, queue });
+            return Next::Room(self.next_ticket);
         }
         match self.pop() {
             Some((candidate, queue)) => Next::Judge(candidate, queue),

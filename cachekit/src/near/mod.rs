@@ -10,11 +10,12 @@ pub(crate) mod table;
 
 use std::any::{Any, TypeId};
 
-use self::eviction::{Candidate, Inspection};
+use self::eviction::Candidate;
 use crate::clock::Nanos;
 use crate::fetched::{Served, Source};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
 use crate::tags::Tagged;
+use crate::timing::Timing;
 use crate::values::Shared;
 
 /// An entry as it was found.
@@ -40,16 +41,18 @@ impl Found {
 pub(crate) trait Near: Send + Sync {
     /// Drops what is not readable at the epoch, or everything without one; calls `gone` for each.
     fn purge(&self, keep: Option<Epoch>, gone: &mut dyn FnMut());
-    /// Drops an entry if it is still the one meant and cannot be served any more; calls `gone` as [`evict`](Self::evict).
+    /// Drops an entry if it is still the one meant and cannot be served any more; calls `gone` as
+    /// [`evict_unless_used`](Self::evict_unless_used).
     fn sweep(&self, candidate: Candidate, at: &Circumstances, gone: &mut dyn FnMut());
-    /// Looks whether an entry was used since the last look, and forgets that it was.
-    fn inspect(&self, candidate: Candidate) -> Inspection;
-    /// Drops an entry if it is still the one meant; calls `gone` when it is out of the table and not dropped yet.
-    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut());
+    /// Whether an entry is still the one meant.
+    fn holds(&self, candidate: Candidate) -> bool;
+    /// Drops an entry if it is still the one meant, unless it was used since the last time, which is forgotten; whether it
+    /// was. Calls `gone` when it is out of the table and not dropped yet.
+    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool;
     /// The hash of a key; `None` for a key that no entry of this table has.
     fn hash(&self, arguments: &[u8]) -> Option<u64>;
     /// Whether its values are of this type.
-    fn holds(&self, values: TypeId) -> bool;
+    fn is_of(&self, values: TypeId) -> bool;
     /// The name of the type of the values.
     fn value_type(&self) -> &'static str;
     /// A copy of an entry, which `mark` says to be a use of it.
@@ -64,6 +67,8 @@ pub(crate) trait Near: Send + Sync {
 pub(crate) trait Pinned {
     /// Removes an entry; whether there was one.
     fn remove(&self, arguments: &[u8]) -> bool;
+    /// Whether there is an entry.
+    fn has(&self, arguments: &[u8]) -> bool;
     /// Marks an entry as expired.
     fn expire(&self, arguments: &[u8]);
     /// Shows an entry, with the verdict on it.
@@ -84,9 +89,16 @@ pub(crate) struct Made {
     pub(crate) tags: Tagged,
     /// From when on a hit has to look twice.
     pub(crate) attention_from: Nanos,
+    /// From when on the value may be of no use to anybody, where the region is not invalidated.
+    pub(crate) mortal_from: Nanos,
 }
 
 impl Made {
+    pub(crate) fn new(stamp: Stamp, tags: Tagged, timing: &Timing) -> Self {
+        let mortal_from = if tags.any() { 0 } else { stamp.created.saturating_add(stamp.kept_for(timing)) };
+        Self { stamp, tags, attention_from: stamp.attention_from(timing), mortal_from }
+    }
+
     /// The same, fresh until then at most.
     pub(crate) fn until(mut self, until: Nanos) -> Self {
         let ttl = until.saturating_sub(self.stamp.created);

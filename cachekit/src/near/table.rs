@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use papaya::{Guard, HashMap};
 
 use super::argkey::{ArgKey, ByHash, KeyHash};
-use super::eviction::{Candidate, Inspection};
+use super::eviction::Candidate;
 use super::{Added, Found, Made, Near, Pinned};
 use crate::clock::{NEVER, Nanos};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
@@ -118,32 +118,29 @@ impl<V: Clone + Send + Sync + 'static, K: ArgKey> Near for Table<V, K> {
         }
     }
 
-    fn inspect(&self, candidate: Candidate) -> Inspection {
-        let map = self.map.pin();
-        match map.get(&self.by_hash(candidate)) {
-            Some(slot) if slot.ticket == candidate.ticket => {
-                if slot.used.swap(false, Ordering::Relaxed) {
-                    Inspection::Used
-                } else {
-                    Inspection::Unused
-                }
-            }
-            _ => Inspection::Gone,
-        }
+    fn holds(&self, candidate: Candidate) -> bool {
+        self.map.pin().get(&self.by_hash(candidate)).is_some_and(|slot| slot.ticket == candidate.ticket)
     }
 
-    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut()) {
+    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool {
         let map = self.map.pin();
-        if let Ok(Some(_)) = map.remove_if(&self.by_hash(candidate), |_, slot| slot.ticket == candidate.ticket) {
+        let mut is_used = false;
+        let removed = map.remove_if(&self.by_hash(candidate), |_, slot| {
+            let is_meant = slot.ticket == candidate.ticket;
+            is_used = is_meant && slot.used.swap(false, Ordering::Relaxed);
+            is_meant && !is_used
+        });
+        if let Ok(Some(_)) = removed {
             gone();
         }
+        is_used
     }
 
     fn hash(&self, arguments: &[u8]) -> Option<u64> {
         Some(self.hasher.hash_one(K::from_bytes(arguments)?))
     }
 
-    fn holds(&self, values: TypeId) -> bool {
+    fn is_of(&self, values: TypeId) -> bool {
         TypeId::of::<V>() == values
     }
 
@@ -183,6 +180,10 @@ struct PinnedTable<'a, V, K, G> {
 impl<V: 'static, K: ArgKey, G: Guard> Pinned for PinnedTable<'_, V, K, G> {
     fn remove(&self, arguments: &[u8]) -> bool {
         K::from_bytes(arguments).is_some_and(|key| self.map.remove(&key, self.guard).is_some())
+    }
+
+    fn has(&self, arguments: &[u8]) -> bool {
+        K::from_bytes(arguments).is_some_and(|key| self.map.contains_key(&key, self.guard))
     }
 
     fn expire(&self, arguments: &[u8]) {

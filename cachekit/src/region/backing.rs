@@ -10,6 +10,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::call::Call;
+use super::settle::Why;
 use super::stats::Event;
 use crate::backend::{Claim, Content, Live};
 use crate::clock::{NEVER, Nanos, nanos};
@@ -160,7 +161,7 @@ impl Call {
             && reading.is_named
         {
             let until = at.now.saturating_add(nanos(span));
-            let made = Made { stamp: found.stamp, tags, attention_from: found.stamp.attention_from(&at.timing) };
+            let made = Made::new(found.stamp, tags, &at.timing);
             self.keep_looked(&looker, &found.value, &made.until(until));
         }
         Ok(reading)
@@ -369,7 +370,7 @@ impl Call {
 
     /// Keeps in this process what a look-up has found, unless an invalidation of this process has come since.
     fn keep_looked(&self, looker: &Looker, value: &Shared, made: &Made) {
-        self.store_near(value, made, &mut |store| looker.commit(store));
+        self.store_near(value, made, Why::Missing, &mut |store| looker.commit(store));
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::invalidation::Place;
+use super::settle::Why;
 use super::stats::Event;
 use crate::clock::{Nanos, nanos};
 use crate::companion::{Storable, Value};
@@ -44,9 +45,6 @@ impl Policy {
         Self { values: ByHand::<V>::VALUES, is_stored: true, ttl: None, timing: Timing::default(), error_ttl: None }
     }
 }
-
-/// How many entries an insertion looks at to see whether they can still be served.
-const LOOKS: usize = 2;
 
 /// One entry of a region, about to be read or written.
 #[derive(Clone)]
@@ -142,23 +140,17 @@ impl Call {
 
     fn replace_near(&self, value: Shared, made: &Made) {
         self.core.expect(made);
-        self.core.sweep(LOOKS);
+        self.core.sweep();
         let (arguments, flights) = (&*self.key.arguments, &self.core.flights);
         let (mut _failure, mut _failure_then) = (None, None);
         self.near.with_own(value, self.policy.values.type_name(), &mut |own| {
-            let mut is_replaced = false;
             self.near.pinned(&mut |table| {
+                let mut is_replaced = false;
                 _failure = flights.overtake(&self.key, || {
                     is_replaced = table.replace(arguments, own, made, &|| self.core.reclaim());
                     self.core.failures.forget(&self.key)
                 });
-            });
-            let mut room = self.room(!is_replaced);
-            if room.is_none() {
-                return;
-            }
-            self.near.pinned(&mut |table| {
-                let Some(room) = room.take() else { return };
+                let Some(room) = (if is_replaced { None } else { self.room(made) }) else { return };
                 let added = flights.overtake(&self.key, || {
                     _failure_then = self.core.failures.forget(&self.key);
                     table.insert(arguments, own, made, room.ticket())
@@ -199,12 +191,9 @@ impl Call {
 
     /// What a verdict on the entry depends on, now.
     pub(crate) fn circumstances(&self) -> Circumstances {
-        Circumstances {
-            epoch: self.core.epoch(),
-            now: self.core.now(),
-            timing: self.core.timing(self.policy.timing),
-            random: fastrand::f64(),
-        }
+        let timing = self.core.timing(self.policy.timing);
+        let random = if timing.is_random() { fastrand::f64() } else { 1.0 };
+        Circumstances { epoch: self.core.epoch(), now: self.core.now(), timing, random }
     }
 
     /// Whose events these are.
@@ -223,9 +212,9 @@ impl Call {
         let timing = self.core.timing(self.policy.timing);
         let own = self.options.ttl.or_else(|| self.policy.values.ttl_of(value));
         let ttl = own.map_or_else(|| self.core.ttl(self.policy.ttl), nanos);
-        let ttl = timing.jittered(ttl, fastrand::f64());
+        let ttl = timing.jittered(ttl, fastrand::f64);
         let stamp = Stamp { created: self.core.now(), ttl, cost, epoch };
-        (ttl > 0).then(|| Made { stamp, tags, attention_from: stamp.attention_from(&timing) })
+        (ttl > 0).then(|| Made::new(stamp, tags, &timing))
     }
 
     /// Keeps a value in this process, if nothing has overtaken it: `fence` runs what it is handed while that is so.
@@ -233,6 +222,7 @@ impl Call {
         &self,
         value: &Shared,
         made: &Made,
+        why: Why,
         fence: &mut dyn FnMut(&mut dyn FnMut() -> bool) -> Commit,
     ) -> bool {
         // Asked again under the lock: who joined since the value was invalidated joined under it.
@@ -242,15 +232,13 @@ impl Call {
             return false;
         }
         self.core.expect(made);
-        self.core.sweep(LOOKS);
+        self.core.sweep();
         let arguments = &*self.key.arguments;
         let (mut failure, mut failure_then) = (None, None);
         let mut commit = Commit::Declined;
         self.near.with_own(Arc::clone(value), self.policy.values.type_name(), &mut |own| {
             self.near.pinned(&mut |table| {
-                let mut present = false;
-                table.look(arguments, &self.circumstances(), &mut |_, _, _| present = true);
-                if present {
+                if why != Why::Absent && table.has(arguments) {
                     commit = fence(&mut || {
                         if !stands() {
                             return false;
@@ -259,13 +247,7 @@ impl Call {
                         table.replace(arguments, own, made, &|| self.core.reclaim())
                     });
                 }
-            });
-            let mut room = self.room(commit == Commit::Declined);
-            if room.is_none() {
-                return;
-            }
-            self.near.pinned(&mut |table| {
-                let Some(room) = room.take() else { return };
+                let Some(room) = (if commit == Commit::Declined { self.room(made) } else { None }) else { return };
                 let mut added = None;
                 commit = fence(&mut || {
                     if !stands() {
@@ -281,11 +263,8 @@ impl Call {
         commit == Commit::Stored
     }
 
-    /// Room for a new entry, if one is needed.
-    fn room(&self, needed: bool) -> Option<Room> {
-        if !needed {
-            return None;
-        }
-        self.core.admit(self.key.table, self.near.hash(&self.key.arguments)?)
+    /// Room for a new entry.
+    fn room(&self, made: &Made) -> Option<Room> {
+        self.core.admit((self.key.table, self.near.hash(&self.key.arguments)?), made.mortal_from)
     }
 }

@@ -8,7 +8,7 @@ use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
 use crate::near::argkey::AnyArgKey;
-use crate::near::eviction::{Candidate, Inspection};
+use crate::near::eviction::Candidate;
 use crate::near::table::Table;
 use crate::near::{Added, Found, Made, Near, Pinned};
 use crate::values::{Shared, typed};
@@ -59,19 +59,19 @@ impl Near for Hand {
         self.0.sweep(candidate, at, gone);
     }
 
-    fn inspect(&self, candidate: Candidate) -> Inspection {
-        self.0.inspect(candidate)
+    fn holds(&self, candidate: Candidate) -> bool {
+        self.0.holds(candidate)
     }
 
-    fn evict(&self, candidate: Candidate, gone: &mut dyn FnMut()) {
-        self.0.evict(candidate, gone);
+    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool {
+        self.0.evict_unless_used(candidate, gone)
     }
 
     fn hash(&self, arguments: &[u8]) -> Option<u64> {
         self.0.hash(arguments)
     }
 
-    fn holds(&self, _: TypeId) -> bool {
+    fn is_of(&self, _: TypeId) -> bool {
         true
     }
 
@@ -98,6 +98,10 @@ struct PinnedHand<'a>(&'a dyn Pinned);
 impl Pinned for PinnedHand<'_> {
     fn remove(&self, arguments: &[u8]) -> bool {
         self.0.remove(arguments)
+    }
+
+    fn has(&self, arguments: &[u8]) -> bool {
+        self.0.has(arguments)
     }
 
     fn expire(&self, arguments: &[u8]) {

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use super::call::Call;
 use super::read_through::Request;
 use super::settle::{Came, Failed, Failure};
-use super::step::Renewing;
+use super::step::{Renewing, Step};
 use super::work::{Once, Renews};
 use crate::companion::Value;
 use crate::fetched::Served;
@@ -143,14 +143,15 @@ impl Handover {
 
 /// Whose path it is.
 pub(super) enum Route {
-    Call(Box<Call>, Request),
+    /// With its first step, where that has been taken.
+    Call(Box<Call>, Request, Option<Step>),
     Renewal(Box<Renewing>),
 }
 
 impl Route {
     fn go<'a>(self, caller: Caller<'a>, handover: &'a Handover) -> BoxFuture<'a, Result<Served, Failed>> {
         match self {
-            Self::Call(call, request) => Box::pin(call.path(caller, request, handover)),
+            Self::Call(call, request, first) => Box::pin(call.path(caller, request, first, handover)),
             Self::Renewal(renewing) => Box::pin(renewing.path(caller, handover)),
         }
     }
@@ -161,6 +162,16 @@ pub(super) trait Job {
     fn names(&self) -> TagNames;
     fn compute(&mut self) -> Result<Shared, Failure>;
     fn renew(&self, renewing: Box<Renewing>) -> bool;
+}
+
+impl Call {
+    /// Goes along the path in a thread.
+    pub(super) fn in_thread(self, request: Request, job: &mut dyn Job) -> Result<Served, Failed> {
+        match self.at_once(&request, job) {
+            Ok(ended) => ended,
+            Err(first) => in_thread(Route::Call(Box::new(self), request, first), job),
+        }
+    }
 }
 
 /// Goes along the path in a thread.

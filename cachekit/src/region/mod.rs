@@ -97,7 +97,7 @@ impl Region {
         let core = Core::new(&declared.name, declared.settings.clone());
         let hand = Arc::new(Hand::new());
         let any: Arc<dyn Near> = hand.clone();
-        let hand_number = core.attach(Arc::downgrade(&any), None);
+        let hand_number = core.attach(&any, None);
         Self(Arc::new(Inner { core, declared, configured: Mutex::new(false), hand, hand_number }))
     }
 
@@ -334,7 +334,7 @@ impl Region {
         let (mut chosen, mut holds) = (None, "");
         for place in self.find(key)? {
             let near = place.near.unwrap_or_else(|| self.0.hand.clone());
-            if !near.holds(of_type) {
+            if !near.is_of(of_type) {
                 holds = near.value_type();
                 continue;
             }

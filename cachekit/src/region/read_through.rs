@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::backing::Backing;
 use super::call::Call;
 use super::due::Due;
-use super::handover::Handover;
+use super::handover::{Handover, Job};
 use super::settle::{Failed, Why};
 use super::stats::Event;
 use super::step::{Renewable, Step, fresh_or};
@@ -66,11 +66,28 @@ pub(super) struct Computation {
 }
 
 impl Call {
+    /// The first step of the path, in a thread, and all of it where that serves or computes: most misses of a region
+    /// without a backend are no more than this, so there is no future for them. Otherwise, the step.
+    pub(super) fn at_once(&self, request: &Request, job: &mut dyn Job) -> Result<Result<Served, Failed>, Option<Step>> {
+        if !self.options.reads || self.remote().is_some() {
+            return Err(None);
+        }
+        match self.step(request.in_background) {
+            Step::Serve(served) => Ok(Ok(served)),
+            Step::Compute(lead, why, None) => {
+                let settled = self.compute_at_once(lead, why, request.is_tagged, job);
+                Ok(settled.unwrap_or_else(|payload| resume_unwind(payload)))
+            }
+            step => Err(Some(step)),
+        }
+    }
+
     /// Serves the entry or has it computed: one path, for threads and for tasks.
     pub(super) async fn path(
         self: Box<Self>,
         caller: Caller<'_>,
         mut request: Request,
+        mut first: Option<Step>,
         handover: &Handover,
     ) -> Result<Served, Failed> {
         // A backend is asked for the tags' epochs together with the entry; where there is none, they are named when they are
@@ -88,7 +105,7 @@ impl Call {
         };
         loop {
             let next = if self.options.reads {
-                self.next(caller, remote.as_ref(), &request).await
+                self.next(first.take(), caller, remote.as_ref(), &request).await
             } else {
                 self.begins_anew(caller, remote.as_ref()).await.map_or(Next::Alone, Next::Compute)
             };
@@ -132,17 +149,22 @@ impl Call {
 
     /// The names of all tags of the value.
     pub(super) async fn names(&self, handover: &Handover) -> Result<TagNames, Payload> {
-        let mut names = self.tags.clone();
-        names.append(handover.names().await?);
-        Ok(names)
+        Ok(self.tags.and(handover.names().await?))
     }
 
     /// What the caller has to do, when there is something.
-    async fn next(&self, caller: Caller<'_>, remote: Option<&(Arc<Remote>, TagNames)>, request: &Request) -> Next {
+    async fn next(
+        &self,
+        mut first: Option<Step>,
+        caller: Caller<'_>,
+        remote: Option<&(Arc<Remote>, TagNames)>,
+        request: &Request,
+    ) -> Next {
         loop {
-            let step = match remote {
-                None => self.step(request.in_background),
-                Some((remote, names)) => {
+            let step = match (first.take(), remote) {
+                (Some(step), _) => step,
+                (None, None) => self.step(request.in_background),
+                (None, Some((remote, names))) => {
                     // Boxed, as all that only a backend needs: what has none is small.
                     Box::pin(self.step_through(remote, caller, names, request.in_background, request.tells)).await
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::backing::Backing;
 use super::call::Call;
 use super::failures::Remembered;
-use super::handover::Handover;
+use super::handover::{Handover, Job};
 use super::read_through::Computation;
 use super::stats::Event;
 use super::step::fresh_or;
@@ -24,6 +24,8 @@ use crate::values::Shared;
 /// Why a value is computed, which decides what becomes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
+    /// There was none.
+    Absent,
     /// There is none, or only one past its ttl.
     Missing,
     /// The one that there is, still fresh, is due for renewal.
@@ -102,6 +104,20 @@ impl Call {
             // Boxed, so that what has no backend is small.
             Some(backing) => Box::pin(self.settle_through(caller, lead, ending, came, backing)).await,
         }
+    }
+
+    /// As [`compute`](Self::compute), in a thread and without a backend.
+    pub(super) fn compute_at_once(&self, lead: Lead, why: Why, is_tagged: bool, job: &mut dyn Job) -> Settled {
+        let mut ending = Ending { why, begun: self.core.now(), tags: Tagged::none() };
+        let mut names = Ok(self.tags.clone());
+        if is_tagged {
+            names = reentrance::run(lead.flight(), || job.names()).map(|own| self.tags.and(own));
+        }
+        let came = names.and_then(|names| {
+            ending.tags = lead.tag(|| self.core.tags.read(&names));
+            reentrance::run(lead.flight(), || job.compute())
+        });
+        self.settle(lead, ending, came)
     }
 
     /// Whether a renewal that comes to its turn is still wanted.
@@ -210,7 +226,7 @@ impl Call {
         Behind { backing, kept }: Behind<'_>,
     ) -> Served {
         let stored = match (kept, made) {
-            (None, Some(made)) => self.store_near(&value, made, &mut |store| lead.commit(store)),
+            (None, Some(made)) => self.store_near(&value, made, why, &mut |store| lead.commit(store)),
             (kept, _) => kept == Some(Kept::Stored),
         };
         let stamp = made.filter(|_| stored).map(|made| made.stamp);

@@ -97,6 +97,7 @@ impl Call {
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let is_fresh = verdict.is_fresh();
         let fresh = if is_read { Source::Backend } else { Source::Fresh };
+        let is_absent = found.is_none() && backing.is_none();
         let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
             Some(found) if verdict == Verdict::Fresh => {
                 return Some(Step::Serve(self.served(found, fresh)));
@@ -127,7 +128,12 @@ impl Call {
                 if backing.is_none() {
                     core.counters.count(Event::Miss);
                 }
-                Step::Compute(lead, if verdict == Verdict::Ahead { Why::Ahead } else { Why::Missing }, backing)
+                let why = match verdict {
+                    Verdict::Ahead => Why::Ahead,
+                    _ if is_absent => Why::Absent,
+                    _ => Why::Missing,
+                };
+                Step::Compute(lead, why, backing)
             }
             Turn::Follow(follower) => {
                 events::coalesced(self.subject(&|| self.key()));

@@ -325,7 +325,7 @@ impl Call {
             self.core.looks.detach(&self.key);
             let _leading = reentrance::Leading::storing(lead.flight());
             let near = made.clone().until(until);
-            self.store_near(value, &near, &mut |store| lead.commit(store));
+            self.store_near(value, &near, Why::Missing, &mut |store| lead.commit(store));
         }
         let mut _failure = None;
         lead.commit(|| {
@@ -355,7 +355,7 @@ impl Call {
         self.core.looks.detach(&self.key);
         let made = made.clone().until(made.stamp.created.saturating_add(span));
         let _leading = reentrance::Leading::storing(lead.flight());
-        let stored = remote.stand_in(|| self.store_near(value, &made, &mut |store| lead.commit(store)));
+        let stored = remote.stand_in(|| self.store_near(value, &made, Why::Missing, &mut |store| lead.commit(store)));
         if stored { Kept::Stored } else { Kept::Passed }
     }
 

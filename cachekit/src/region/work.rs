@@ -219,7 +219,7 @@ impl Call {
     {
         let request = work.request(&self, share);
         let mut once = Once::new(share, work);
-        let ended = in_thread(Route::Call(Box::new(self), request), &mut once);
+        let ended = self.in_thread(request, &mut once);
         once.ended(ended)
     }
 
@@ -235,7 +235,7 @@ impl Call {
         F: Future<Output = Result<V, E>>,
     {
         let request = work.request(&self, share);
-        in_task(Route::Call(Box::new(self), request), caller, Once::new(share, work), Once::ended)
+        in_task(Route::Call(Box::new(self), request, None), caller, Once::new(share, work), Once::ended)
     }
 
     /// As [`run_async`](Self::run_async), where the keys of a call that are due are renewed together.
@@ -251,7 +251,7 @@ impl Call {
         F: Future<Output = Result<V, E>>,
     {
         let request = Request { in_background: together.is_some(), together, ..work.request(&self, share) };
-        in_task(Route::Call(Box::new(self), request), caller, Once::new(share, work), Once::ended)
+        in_task(Route::Call(Box::new(self), request, None), caller, Once::new(share, work), Once::ended)
     }
 
     /// As [`run_async`](Self::run_async), for the value alone.
@@ -266,7 +266,7 @@ impl Call {
     {
         let request = work.request(&self, share);
         let end = |once: Once<V, E, A, B, D>, ended| once.ended(ended).map(|served| served.value);
-        in_task(Route::Call(Box::new(self), request), Caller::Task, Once::new(share, work), end)
+        in_task(Route::Call(Box::new(self), request, None), Caller::Task, Once::new(share, work), end)
     }
 }
 
