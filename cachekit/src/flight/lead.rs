@@ -63,7 +63,7 @@ impl Lead {
             }
         }
         // Somebody may wait since another leader was there.
-        self.flight.changed.notify(usize::MAX);
+        self.flight.wake_all();
     }
 
     /// Begins what was queued; false where somebody else computes by now, or nothing that is computed would be stored.
@@ -199,7 +199,7 @@ impl Lead {
             }
         });
         if waited_for {
-            self.flight.changed.notify(usize::MAX);
+            self.flight.wake_all();
         }
     }
 
@@ -211,7 +211,7 @@ impl Lead {
             if self.is_aside() {
                 let panicked = Outcome::Panicked(reentrance::message(&payload).into());
                 let _old = std::mem::replace(&mut lock(&self.flight.state).phase, Phase::Done(panicked));
-                self.flight.changed.notify(usize::MAX);
+                self.flight.wake_all();
             }
             resume_unwind(payload)
         })
@@ -247,7 +247,7 @@ impl Lead {
             }
         });
         // Everyone is told, and the first who comes takes over: a single one might be a future that nobody polls just now.
-        self.flight.changed.notify(usize::MAX);
+        self.flight.wake_all();
         self.flights.forget_idle(&self.key, &self.flight);
     }
 

@@ -27,7 +27,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub(crate) use self::lead::{Commit, Lead};
 pub(crate) use self::sync::block_on;
-use self::sync::{Change, Event, Map, Mutex, lock};
+use self::sync::{Change, Map, Mutex, lock};
+use self::wait::Waiting;
 pub(crate) use self::wait::{Ended, Follower, Patience};
 use crate::clock::{Alarm, Nanos};
 use crate::fetched::Source;
@@ -82,8 +83,6 @@ pub(crate) struct Flights {
 
 pub(crate) struct Flight {
     state: Mutex<State>,
-    /// Told of every change that a follower waits for.
-    changed: Event,
     /// The region's epoch when the computation began; a caller who sees another does not join.
     epoch: Epoch,
     /// What the backend said of epochs before the computation began, as a number; 0 without a backend. A caller to whom it
@@ -116,6 +115,8 @@ struct State {
     told_below: u64,
     /// Callers who wait.
     followers: usize,
+    /// Whom to wake of them at a change.
+    waiting: Waiting,
     /// Callers who compute without the lead: disowned, impatient, or after two failures that could not be shared.
     aside: usize,
     panics: u8,
@@ -358,6 +359,7 @@ impl Flight {
             asked: 0,
             told_below: u64::MAX,
             followers: 0,
+            waiting: Waiting::default(),
             aside: 0,
             panics: 0,
             failures: 0,
@@ -365,7 +367,7 @@ impl Flight {
             watches: 0,
         };
         let (baggage, alarm) = (Mutex::new(None), Mutex::new(None));
-        Self { state: Mutex::new(state), changed: Event::new(), epoch, ground, baggage, alarm }
+        Self { state: Mutex::new(state), epoch, ground, baggage, alarm }
     }
 }
 

@@ -1,13 +1,14 @@
-//! Waiting for the end of a flight: a thread parks, a task awaits, on one and the same event.
+//! Waiting for the end of a flight: a thread parks, a task awaits, and both look when they are woken.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
+use slab::Slab;
+
 use super::sync::lock;
-use super::{ASIDE, Flight, FlightKey, Flights, Lead, Limits, Outcome, Phase};
+use super::{ASIDE, Flight, FlightKey, Flights, Lead, Limits, Outcome, Phase, State};
 use crate::clock::{Clock, NEVER, Nanos, nanos};
 
 /// A caller who waits for another's computation.
@@ -17,8 +18,69 @@ pub(crate) struct Follower {
     flight: Arc<Flight>,
     /// How often leaders had asked the backend when this one joined.
     asked: u64,
-    /// Whether the flight still counts this follower.
+    seat: Seat,
+}
+
+/// What a flight knows of a follower.
+struct Seat {
+    /// Whether it still counts this one.
     counted: bool,
+    place: Option<Place>,
+}
+
+/// Whom to wake when a flight changes.
+///
+/// They are kept with the state and woken where no lock is held: whoever is woken finds the lock free.
+#[derive(Default)]
+pub(super) struct Waiting {
+    wakers: Slab<Waker>,
+    /// How often all of them were taken out.
+    round: u64,
+}
+
+/// Where a follower's waker is, if it has not been taken out since.
+struct Place {
+    round: u64,
+    at: usize,
+}
+
+impl Seat {
+    /// Waits no more; gives a waker to be dropped where no lock is held.
+    fn leave(&mut self, state: &mut State) -> Option<Waker> {
+        state.followers -= 1;
+        self.counted = false;
+        state.waiting.leave(self.place.take())
+    }
+}
+
+impl Waiting {
+    /// Notes a waker, in place of the follower's last one, which is given back.
+    fn enter(&mut self, place: &mut Option<Place>, waker: Waker) -> Option<Waker> {
+        let known = place.as_ref().filter(|place| place.round == self.round);
+        if let Some(known) = known.and_then(|place| self.wakers.get_mut(place.at)) {
+            return Some(std::mem::replace(known, waker));
+        }
+        *place = Some(Place { round: self.round, at: self.wakers.insert(waker) });
+        None
+    }
+
+    fn leave(&mut self, place: Option<Place>) -> Option<Waker> {
+        let place = place.filter(|place| place.round == self.round)?;
+        self.wakers.try_remove(place.at)
+    }
+
+    fn take(&mut self) -> Slab<Waker> {
+        self.round += 1;
+        std::mem::take(&mut self.wakers)
+    }
+}
+
+impl Flight {
+    /// Has everyone who waits look again.
+    pub(super) fn wake_all(&self) {
+        let waiting = lock(&self.state).waiting.take();
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    }
 }
 
 /// How long a follower waits.
@@ -46,69 +108,75 @@ pub(crate) enum Ended {
 
 impl Follower {
     pub(super) fn new(flights: &Arc<Flights>, key: &FlightKey, flight: Arc<Flight>, asked: u64) -> Self {
-        Self { flights: Arc::clone(flights), key: key.clone(), flight, asked, counted: true }
+        Self {
+            flights: Arc::clone(flights),
+            key: key.clone(),
+            flight,
+            asked,
+            seat: Seat { counted: true, place: None },
+        }
     }
 
     /// Waits for the flight to end.
     pub(crate) async fn wait_async(mut self, patience: &Patience) -> Ended {
-        loop {
-            let listener = self.flight.changed.listen();
-            if let Some(ended) = self.look(patience) {
-                return ended;
+        let mut _alarm = None;
+        poll_fn(|context| {
+            if let Some(ended) = self.look(patience, None) {
+                return Poll::Ready(ended);
+            }
+            // Cloned where no lock is held, so it may have changed since.
+            if let Some(ended) = self.look(patience, Some(context.waker().clone())) {
+                return Poll::Ready(ended);
             }
             self.watch(patience);
-            let mut listener = pin!(listener);
-            let mut _alarm = None;
-            poll_fn(|context| {
-                if listener.as_mut().poll(context).is_ready() || patience.now() >= patience.until {
-                    return Poll::Ready(());
-                }
-                if patience.until != NEVER {
-                    // Set anew at each poll, since the waker may be another one.
-                    _alarm = Some(patience.clock.wake_at(Duration::from_nanos(patience.until), context.waker()));
-                }
-                Poll::Pending
-            })
-            .await;
-        }
+            if patience.until != NEVER {
+                // Set anew at each poll, since the waker may be another one.
+                _alarm = Some(patience.clock.wake_at(Duration::from_nanos(patience.until), context.waker()));
+            }
+            Poll::Pending
+        })
+        .await
     }
 
-    fn look(&mut self, patience: &Patience) -> Option<Ended> {
+    /// How the wait ends, if it does now; otherwise this waker is told of the next change.
+    fn look(&mut self, patience: &Patience, waker: Option<Waker>) -> Option<Ended> {
         let now = patience.now();
+        let mut _old = None;
         let mut state = lock(&self.flight.state);
         let next = match &state.phase {
-            Phase::Computing if now >= state.until || now >= patience.until => Next::Late,
-            Phase::Computing => return None,
-            Phase::Vacant | Phase::Queued => Next::Lead,
-            Phase::Solo => Next::Aside,
-            Phase::Done(Outcome::Value { .. }) if self.asked >= state.told_below => Next::Done(Outcome::Unproven),
-            Phase::Done(outcome) => Next::Done(outcome.clone()),
+            Phase::Computing if now >= state.until || now >= patience.until => Some(Next::Late),
+            Phase::Computing => None,
+            Phase::Vacant | Phase::Queued => Some(Next::Lead),
+            Phase::Solo => Some(Next::Aside),
+            Phase::Done(Outcome::Value { .. }) if self.asked >= state.told_below => Some(Next::Done(Outcome::Unproven)),
+            Phase::Done(outcome) => Some(Next::Done(outcome.clone())),
         };
         let mut ended: fn(Lead) -> Ended = Ended::Promoted;
         let number = match next {
-            Next::Done(outcome) => {
-                state.followers -= 1;
-                self.counted = false;
+            Some(Next::Done(outcome)) => {
+                _old = self.seat.leave(&mut state);
                 return Some(Ended::With(outcome));
             }
-            Next::Late if self.flights.disown(&mut state, now, &patience.limits) => state.leader,
-            Next::Late if now < patience.until => return None,
-            Next::Late => {
+            Some(Next::Late) if self.flights.disown(&mut state, now, &patience.limits) => state.leader,
+            Some(Next::Late) if now >= patience.until => {
                 ended = Ended::TimedOut;
                 state.aside += 1;
                 ASIDE
             }
-            Next::Lead => {
+            Some(Next::Late) | None => {
+                _old = waker.and_then(|waker| state.waiting.enter(&mut self.seat.place, waker));
+                return None;
+            }
+            Some(Next::Lead) => {
                 state.install(now, &patience.limits);
                 state.leader
             }
-            Next::Aside => {
+            Some(Next::Aside) => {
                 state.aside += 1;
                 ASIDE
             }
         };
-        state.followers -= 1;
-        self.counted = false;
+        _old = self.seat.leave(&mut state);
         drop(state);
         Some(ended(self.flights.lead(&self.key, &self.flight, number)))
     }
@@ -150,15 +218,15 @@ impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         if let Some(flight) = self.0.upgrade() {
             lock(&flight.state).is_watched = false;
-            flight.changed.notify(usize::MAX);
+            flight.wake_all();
         }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        if self.counted {
-            lock(&self.flight.state).followers -= 1;
+        if self.seat.counted {
+            let _waker = self.seat.leave(&mut lock(&self.flight.state));
             self.flights.forget_idle(&self.key, &self.flight);
         }
     }

@@ -10,7 +10,7 @@ pub(crate) mod table;
 
 use std::any::{Any, TypeId};
 
-use self::eviction::Candidate;
+use self::eviction::{Candidate, Queue, Ticket};
 use crate::clock::Nanos;
 use crate::fetched::{Served, Source};
 use crate::freshness::{Circumstances, Epoch, Stamp, Verdict, judge};
@@ -46,9 +46,9 @@ pub(crate) trait Near: Send + Sync {
     fn sweep(&self, candidate: Candidate, at: &Circumstances, gone: &mut dyn FnMut());
     /// Whether an entry is still the one meant.
     fn holds(&self, candidate: Candidate) -> bool;
-    /// Drops an entry if it is still the one meant, unless it was used since the last time, which is forgotten; whether it
-    /// was. Calls `gone` when it is out of the table and not dropped yet.
-    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool;
+    /// Drops an entry if it is still the one meant, unless it has uses left, of which one is forgotten, and all of them in
+    /// the small queue; whether it had. Calls `gone` when it is out of the table and not dropped yet.
+    fn evict_unless_used(&self, candidate: Candidate, queue: Queue, gone: &mut dyn FnMut()) -> bool;
     /// The hash of a key; `None` for a key that no entry of this table has.
     fn hash(&self, arguments: &[u8]) -> Option<u64>;
     /// Whether its values are of this type.
@@ -79,7 +79,7 @@ pub(crate) trait Pinned {
     /// room that had been given back already.
     fn replace(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, owed: &dyn Fn()) -> bool;
     /// Adds an entry that eviction has made room for; `None` where no entry of the table can have the key.
-    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: u32) -> Option<Added>;
+    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: Ticket) -> Option<Added>;
 }
 
 /// What is known of a value that is to be stored.

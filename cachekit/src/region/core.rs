@@ -1,9 +1,9 @@
 //! What the functions of a region share: epoch, time, counters, flights, room.
 
 use std::sync::Arc;
-#[cfg(any(test, feature = "testing"))]
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+#[cfg(any(test, feature = "testing"))]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -19,7 +19,7 @@ use crate::flight::{FlightKey, Flights};
 use crate::freshness::{Circumstances, Epoch};
 use crate::info::FnInfo;
 use crate::key::{Arguments, Form, Key, region_text, write_arguments};
-use crate::near::eviction::{Candidate, Eviction, Room, Tables};
+use crate::near::eviction::{Candidate, Eviction, Queue, Room, Tables};
 use crate::near::{Added, Made, Near};
 use crate::remote::{Owed, Remote, Writers};
 use crate::tags::Tags;
@@ -337,7 +337,7 @@ impl Tables for Core {
         self.tables.load()[candidate.table as usize].0.holds(candidate)
     }
 
-    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool {
-        self.tables.load()[candidate.table as usize].0.evict_unless_used(candidate, gone)
+    fn evict_unless_used(&self, candidate: Candidate, queue: Queue, gone: &mut dyn FnMut()) -> bool {
+        self.tables.load()[candidate.table as usize].0.evict_unless_used(candidate, queue, gone)
     }
 }

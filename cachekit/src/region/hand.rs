@@ -8,7 +8,7 @@ use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::key::Key;
 use crate::key::writer::KeyWriter;
 use crate::near::argkey::AnyArgKey;
-use crate::near::eviction::Candidate;
+use crate::near::eviction::{Candidate, Queue, Ticket};
 use crate::near::table::Table;
 use crate::near::{Added, Found, Made, Near, Pinned};
 use crate::values::{Shared, typed};
@@ -63,8 +63,8 @@ impl Near for Hand {
         self.0.holds(candidate)
     }
 
-    fn evict_unless_used(&self, candidate: Candidate, gone: &mut dyn FnMut()) -> bool {
-        self.0.evict_unless_used(candidate, gone)
+    fn evict_unless_used(&self, candidate: Candidate, queue: Queue, gone: &mut dyn FnMut()) -> bool {
+        self.0.evict_unless_used(candidate, queue, gone)
     }
 
     fn hash(&self, arguments: &[u8]) -> Option<u64> {
@@ -120,7 +120,7 @@ impl Pinned for PinnedHand<'_> {
         self.0.replace(arguments, own, made, owed)
     }
 
-    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: u32) -> Option<Added> {
+    fn insert(&self, arguments: &[u8], own: &mut dyn Any, made: &Made, ticket: Ticket) -> Option<Added> {
         self.0.insert(arguments, own, made, ticket)
     }
 }

@@ -144,7 +144,7 @@ impl Handover {
 /// Whose path it is.
 pub(super) enum Route {
     /// With its first step, where that has been taken.
-    Call(Box<Call>, Request, Option<Step>),
+    Call(Box<Call>, Request, Option<Box<Step>>),
     Renewal(Box<Renewing>),
 }
 

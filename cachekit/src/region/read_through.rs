@@ -68,7 +68,11 @@ pub(super) struct Computation {
 impl Call {
     /// The first step of the path, in a thread, and all of it where that serves or computes: most misses of a region
     /// without a backend are no more than this, so there is no future for them. Otherwise, the step.
-    pub(super) fn at_once(&self, request: &Request, job: &mut dyn Job) -> Result<Result<Served, Failed>, Option<Step>> {
+    pub(super) fn at_once(
+        &self,
+        request: &Request,
+        job: &mut dyn Job,
+    ) -> Result<Result<Served, Failed>, Option<Box<Step>>> {
         if !self.options.reads || self.remote().is_some() {
             return Err(None);
         }
@@ -78,7 +82,7 @@ impl Call {
                 let settled = self.compute_at_once(lead, why, request.is_tagged, job);
                 Ok(settled.unwrap_or_else(|payload| resume_unwind(payload)))
             }
-            step => Err(Some(step)),
+            step => Err(Some(Box::new(step))),
         }
     }
 
@@ -87,7 +91,7 @@ impl Call {
         self: Box<Self>,
         caller: Caller<'_>,
         mut request: Request,
-        mut first: Option<Step>,
+        mut first: Option<Box<Step>>,
         handover: &Handover,
     ) -> Result<Served, Failed> {
         // A backend is asked for the tags' epochs together with the entry; where there is none, they are named when they are
@@ -155,14 +159,14 @@ impl Call {
     /// What the caller has to do, when there is something.
     async fn next(
         &self,
-        mut first: Option<Step>,
+        mut first: Option<Box<Step>>,
         caller: Caller<'_>,
         remote: Option<&(Arc<Remote>, TagNames)>,
         request: &Request,
     ) -> Next {
         loop {
             let step = match (first.take(), remote) {
-                (Some(step), _) => step,
+                (Some(step), _) => *step,
                 (None, None) => self.step(request.in_background),
                 (None, Some((remote, names))) => {
                     // Boxed, as all that only a backend needs: what has none is small.
