@@ -155,7 +155,16 @@ impl Call {
         };
         let (seen, is_own) = looker.result((&remote.limits, remote.settings.read_timeout), send).await;
         let seen: &Result<Seen, Error> = seen.downcast_ref().expect("only results of look-ups are shared");
-        let reading = self.judged(remote, caller, key, seen.clone()?, names, at).await?;
+        let mut seen = seen.clone()?;
+        let (stored, names) = (self.stored(&mut seen), names.to_strings());
+        // Tags that the call does not name are those of an entry by hand, or of a function's that was asked for by its text.
+        let unknown: Vec<String> =
+            stored.tags().chain(&names).filter(|name| seen.tag(name).is_none()).cloned().collect();
+        if !unknown.is_empty() {
+            // Boxed as it is rare: the future of a hit is small.
+            seen.tags.extend(Box::pin(remote.tags(caller, unknown)).await?);
+        }
+        let reading = self.reading(remote, key, &stored, &seen, names, at);
         if let (true, Some(tags), Some(span)) = (is_own, marks, remote.near())
             && let Some(found) = reading.found.as_ref().filter(|_| reading.verdict.is_fresh())
             && reading.is_named
@@ -165,28 +174,6 @@ impl Call {
             self.keep_looked(&looker, &found.value, &made.until(until));
         }
         Ok(reading)
-    }
-
-    /// What a look-up means for this call.
-    async fn judged(
-        &self,
-        remote: &Arc<Remote>,
-        caller: Caller<'_>,
-        key: String,
-        mut seen: Seen,
-        names: &TagNames,
-        at: Circumstances,
-    ) -> Result<Reading, Error> {
-        let stored = self.stored(&mut seen);
-        let names = names.to_strings();
-        // Tags that the call does not name are those of an entry by hand, or of a function's that was asked for by its text.
-        let unknown: Vec<String> =
-            stored.tags().chain(&names).filter(|name| seen.tag(name).is_none()).cloned().collect();
-        if !unknown.is_empty() {
-            // Boxed as it is rare: the future of a hit is small.
-            seen.tags.extend(Box::pin(remote.tags(caller, unknown)).await?);
-        }
-        Ok(self.reading(remote, key, &stored, &seen, names, at))
     }
 
     /// What somebody has stored since this caller looked, if that is fresh by the epochs that it saw then.

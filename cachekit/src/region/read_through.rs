@@ -53,9 +53,9 @@ enum Next {
     Done(Result<Served, Failed>),
     /// Compute, for itself only.
     Alone,
-    Compute(Computation),
+    Compute(Box<Computation>),
     /// Have somebody renew this value, and serve it.
-    Renew(Renewable),
+    Renew(Box<Renewable>),
 }
 
 /// The right to compute, and what it was given for.
@@ -111,7 +111,8 @@ impl Call {
             let next = if self.options.reads {
                 self.next(first.take(), caller, remote.as_ref(), &request).await
             } else {
-                self.begins_anew(caller, remote.as_ref()).await.map_or(Next::Alone, Next::Compute)
+                let computation = self.begins_anew(caller, remote.as_ref()).await;
+                computation.map_or(Next::Alone, |computation| Next::Compute(Box::new(computation)))
             };
             match next {
                 Next::Done(result) => return result,
@@ -120,28 +121,12 @@ impl Call {
                     return came.map(Served::computed).map_err(|_| Failed::Own);
                 }
                 Next::Compute(computation) => {
-                    let settled = self.compute(caller, computation, names, handover).await;
+                    let settled = self.compute(caller, *computation, names, handover).await;
                     // A panic of the computation goes on in the caller.
                     return settled.unwrap_or_else(|payload| resume_unwind(payload));
                 }
                 Next::Renew(renewable) => {
-                    let (mut renewing, found, is_fresh) = self.renewing(renewable);
-                    // A copy of the arguments that panics is a renewal that fails: this caller has a value.
-                    let tags = match &names {
-                        Some(names) => Ok(names.clone()),
-                        None => self.names(handover).await,
-                    };
-                    let started = match tags {
-                        Ok(tags) => {
-                            renewing.call.tags = tags;
-                            match &request.together {
-                                Some((due, place)) => due.renewed(*place, renewing).await,
-                                None => handover.renew(renewing).await,
-                            }
-                        }
-                        Err(payload) => Err(payload),
-                    };
-                    match self.renews(started, found, is_fresh) {
+                    match self.renewed(*renewable, names.as_ref(), &request, handover).await {
                         Some(served) => return Ok(served),
                         // Nobody else will: this caller does.
                         None => request.in_background = false,
@@ -149,6 +134,33 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Has somebody renew the value, and serves it; `None` where nobody does and it would be served for ever.
+    async fn renewed(
+        &self,
+        renewable: Renewable,
+        names: Option<&TagNames>,
+        request: &Request,
+        handover: &Handover,
+    ) -> Option<Served> {
+        let (mut renewing, found, is_fresh) = self.renewing(renewable);
+        // A copy of the arguments that panics is a renewal that fails: this caller has a value.
+        let tags = match names {
+            Some(names) => Ok(names.clone()),
+            None => self.names(handover).await,
+        };
+        let started = match tags {
+            Ok(tags) => {
+                renewing.call.tags = tags;
+                match &request.together {
+                    Some((due, place)) => due.renewed(*place, renewing).await,
+                    None => handover.renew(renewing).await,
+                }
+            }
+            Err(payload) => Err(payload),
+        };
+        self.renews(started, found, is_fresh)
     }
 
     /// The names of all tags of the value.
@@ -189,7 +201,7 @@ impl Call {
     ) -> Option<Next> {
         let (waited, why, backing) = match step {
             Step::Serve(served) => return Some(Next::Done(Ok(served))),
-            Step::Renew(renewable) => return Some(Next::Renew(renewable)),
+            Step::Renew(renewable) => return Some(Next::Renew(Box::new(renewable))),
             Step::Refuse(error) => return Some(Next::Done(Err(Failed::Refused(error)))),
             Step::Bypass => (Waited::Alone, Why::Missing, None),
             Step::Fail(error) => (self.recalled(&error, request), Why::Missing, None),
@@ -208,10 +220,12 @@ impl Call {
             Waited::Compute(lead) => lead,
         };
         let (Some(backing), Some((_, names))) = (backing, remote) else {
-            return Some(Next::Compute(Computation { lead, why, backing: None }));
+            return Some(Next::Compute(Box::new(Computation { lead, why, backing: None })));
         };
         match Box::pin(self.claim(caller, lead, why, backing, names)).await {
-            Claimed::Compute(lead, backing) => Some(Next::Compute(Computation { lead, why, backing: Some(backing) })),
+            Claimed::Compute(lead, backing) => {
+                Some(Next::Compute(Box::new(Computation { lead, why, backing: Some(backing) })))
+            }
             Claimed::Serve(served) => Some(Next::Done(Ok(served))),
             Claimed::Alone => Some(Next::Alone),
             Claimed::Again => None,
