@@ -16,8 +16,7 @@ const HEAD: &str = "\
 Contenders take turns in short rounds within one run, on the same keys and values; a figure is the median of its rounds, behind it stands half of the distance of the quartiles.
 Ratios within this page count more than its figures do, which are those of one machine.
 cachekit runs as its README sets it up: values have a ttl, the region counts its calls, bounds its entries and can be invalidated; nothing is switched off, and a row that has no ttl says so.
-Peers: `cached` 4.1, `memoize` 0.6, `moka` 0.12 and `quick_cache` 0.7; the limit is raw `papaya`, the table that cachekit builds on, with a reading of the coarse clock, which a ttl needs.
-Not among them: `hitbox` 0.2, which memoizes async functions alone, over `moka` with values as bytes, and would bring a hundred packages into the lock file of this workspace.
+Peers: `cached` 4.1, `memoize` 0.6, `moka` 0.12, `quick_cache` 0.7, and `hitbox` 0.2 where functions are async, as it knows no others; the limit is raw `papaya`, the table that cachekit builds on, with a reading of the coarse clock, which a ttl needs.
 ";
 
 /// Writes the page and its charts into `docs/`.
