@@ -105,6 +105,22 @@ fn values_are_kept_in_the_process_as_long_as_the_region_says() {
 }
 
 #[test]
+fn what_is_kept_in_the_process_leaves_it_as_others_come() {
+    let processes = Processes::new();
+    let near = Duration::from_secs(5);
+    let one = processes.with(|region| region.near(near).ttl(Duration::from_hours(24)).capacity(usize::MAX));
+    for number in 0..1_000_u64 {
+        one.get_or_create(format!("old {number}"), || number);
+    }
+    // As long again as it is fresh, an old value may be of use.
+    processes.clock.advance(2 * near);
+    for number in 0..2_000_u64 {
+        one.get_or_create(format!("new {number}"), || number);
+    }
+    assert_eq!(one.stats().entries, 2_000);
+}
+
+#[test]
 fn many_keys_are_read_and_written_at_once() {
     let processes = Processes::new();
     let (one, other) = (processes.region(), processes.region());

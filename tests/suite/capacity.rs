@@ -1,6 +1,10 @@
+use std::cell::Cell;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use cachekit::testing::ManualClock;
 use cachekit::{Error, Invalidation, Region, cache_on_arguments, regions};
 
 regions! {
@@ -246,4 +250,46 @@ fn a_value_that_uses_the_cache_when_it_is_dropped_does_no_harm() -> Result<(), E
         drop(load::refresh(id / 3));
     }
     Ok(())
+}
+
+#[test]
+fn an_old_value_that_asks_for_its_key_when_it_is_dropped_does_no_harm() {
+    static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::new);
+    const TTL: Duration = Duration::from_secs(10);
+    regions! { static AGING = Region::builder("aging").ttl(TTL).stale_if_error(20 * TTL).clock(CLOCK.clone()); }
+    thread_local! {
+        static ASKS: Cell<bool> = const { Cell::new(false) };
+    }
+    #[derive(Clone)]
+    struct Asking;
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            if ASKS.take() {
+                load(1);
+            }
+        }
+    }
+    #[cache_on_arguments(region = AGING, in_memory)]
+    fn load(_id: u64) -> Asking {
+        Asking
+    }
+
+    load(1);
+    // Whoever asks now waits for a computation, and the old value is there for the case that it fails.
+    CLOCK.advance(10 * TTL);
+    ASKS.set(true);
+    load(1);
+    assert!(!ASKS.get());
+}
+
+#[test]
+fn functions_that_call_one_another_nest_deeply() {
+    #[cache_on_arguments(region = "endless")]
+    fn depth(n: u64) -> u64 {
+        if n == 0 { 0 } else { depth(n - 1) + 1 }
+    }
+
+    // 8 KiB a level, without optimisation.
+    let deep = thread::Builder::new().stack_size(8 << 20).spawn(|| depth(1_000)).unwrap();
+    assert_eq!(deep.join().unwrap(), 1_000);
 }

@@ -132,6 +132,26 @@ fn entries_that_are_too_old_for_everything_leave_as_others_come() -> Result<(), 
     Ok(())
 }
 
+#[test]
+fn entries_that_were_replaced_by_some_that_end_sooner_leave_as_others_come() -> Result<(), Error> {
+    let clock = ManualClock::new();
+    let region = Region::builder("swept after a change").capacity(usize::MAX).clock(clock.clone()).build()?;
+    for number in 0..100_u64 {
+        region.set(format!("old {number}"), &number)?;
+    }
+    let ttl = Duration::from_secs(60);
+    region.reconfigure(|region| region.ttl(ttl))?;
+    for number in 0..100_u64 {
+        region.set(format!("old {number}"), &number)?;
+    }
+    clock.advance(ttl * 2);
+    for number in 0..5_000_u64 {
+        region.set(format!("new {number}"), &number)?;
+    }
+    assert_eq!(region.stats().entries, 5_000);
+    Ok(())
+}
+
 /// Told that something has begun, which then waits.
 #[derive(Default)]
 struct Hold {

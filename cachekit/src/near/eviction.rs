@@ -28,7 +28,7 @@ pub(crate) struct Candidate {
     pub(crate) hash: u64,
     pub(crate) ticket: Ticket,
     pub(crate) table: u32,
-    /// Before then it can be served, as long as nobody invalidates it.
+    /// Before then it can be served, as long as nobody invalidates it, or replaces it by one that ends sooner.
     mortal_from: Coarse,
 }
 
@@ -45,7 +45,7 @@ impl Ticket {
     }
 }
 
-/// A time to the second, rounded down.
+/// A time to about a second (2^30 ns), rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Coarse(u32);
 
@@ -77,6 +77,9 @@ impl Room {
 
 pub(crate) struct Eviction(Mutex<Queues>);
 
+/// Of so many turns of all entries, one looks at each of them, whatever it said of its end: it may have been replaced since.
+const FULL_LAP: u32 = 4;
+
 struct Queues {
     capacity: usize,
     /// Entries that have room, in the tables or on their way there.
@@ -85,8 +88,9 @@ struct Queues {
     small: VecDeque<Candidate>,
     main: VecDeque<Candidate>,
     ghosts: Ghosts,
-    /// Which element was looked at last for whether its entry can still be served.
+    /// Where the next look begins for whether entries can still be served, and how often all of them had their turn.
     swept: usize,
+    laps: u32,
 }
 
 /// What the queues want done before there is room.
@@ -117,6 +121,7 @@ impl Eviction {
             main: VecDeque::new(),
             ghosts: Ghosts::default(),
             swept: 0,
+            laps: 0,
         }))
     }
 
@@ -153,8 +158,8 @@ impl Eviction {
                 Next::Judge(candidate, queue) => {
                     is_free = false;
                     let is_used = tables.evict_unless_used(candidate, queue, &mut || {
-                        evicted();
                         self.lock().evicted(candidate, queue);
+                        evicted();
                     });
                     if is_used {
                         self.lock().push(candidate, Queue::Main);
@@ -178,11 +183,17 @@ impl Eviction {
         let mut queues = self.lock();
         let (small, all) = (queues.small.len(), queues.small.len() + queues.main.len());
         let from = queues.swept;
-        queues.swept = if all == 0 { 0 } else { (from + looks) % all };
+        if from + looks < all {
+            queues.swept = from + looks;
+        } else {
+            queues.swept = if all == 0 { 0 } else { (from + looks) % all };
+            queues.laps = queues.laps.wrapping_add(1);
+        }
+        let all_are_due = queues.laps.is_multiple_of(FULL_LAP);
         let now = Coarse::new(now);
         let places = (from..from + looks.min(all)).map(|at| at % all);
         let candidates = places.map(|at| if at < small { queues.small[at] } else { queues.main[at - small] });
-        candidates.filter(|candidate| candidate.mortal_from <= now).collect()
+        candidates.filter(|candidate| all_are_due || candidate.mortal_from <= now).collect()
     }
 
     /// Counts an entry whose room was given back although it never had any.
@@ -295,7 +306,7 @@ impl Ghosts {
 
     fn cell(&self, hash: u64) -> usize {
         // As far into the cells as the lower half is into its numbers.
-        let cell = ((hash & u64::from(u32::MAX)) * self.0.len() as u64) >> 32;
+        let cell = (u128::from(hash & u64::from(u32::MAX)) * self.0.len() as u128) >> 32;
         usize::try_from(cell).expect("it is below the length")
     }
 

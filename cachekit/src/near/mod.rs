@@ -107,6 +107,7 @@ impl Made {
             (self.stamp.ttl, self.stamp.cost) = (ttl, 0);
         }
         self.attention_from = self.attention_from.min(until);
+        self.mortal_from = self.mortal_from.min(until);
         self
     }
 }

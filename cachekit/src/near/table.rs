@@ -1,7 +1,7 @@
 //! The table of one function: papaya's lock-free map with the value inline in its slot.
 //!
-//! A hit compares words, checks epoch and ttl, and writes nothing that another thread reads, but a mark that is not set
-//! already.
+//! A hit compares words, checks epoch and ttl, and writes nothing that another thread reads, but the first
+//! three uses of an entry.
 
 use std::any::{Any, TypeId};
 use std::hash::BuildHasher;

@@ -303,8 +303,10 @@ impl Core {
             return;
         }
         let (epoch, now, timing) = (self.epoch(), self.now(), self.settings.load().timing);
+        let candidates = self.eviction.next_to_sweep(2 * SWEEP_EVERY as usize, now);
+        // Loaded after that, so all tables are there that the queues know.
         let tables = self.tables.load();
-        for candidate in self.eviction.next_to_sweep(2 * SWEEP_EVERY as usize, now) {
+        for candidate in candidates {
             let (table, function) = &tables[candidate.table as usize];
             let timing = match function {
                 Some(function) => function.timing().or(timing),

@@ -176,7 +176,7 @@ impl Call {
 
 /// Goes along the path in a thread.
 ///
-/// The path is on the heap, so that functions that call one another nest deeply.
+/// The path is on the heap, as what is not over at once may take more steps than a stack should hold.
 pub(super) fn in_thread(route: Route, job: &mut dyn Job) -> Result<Served, Failed> {
     let handover = Handover::new();
     let mut path = route.go(Caller::Thread, &handover);

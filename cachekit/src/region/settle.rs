@@ -24,7 +24,7 @@ use crate::values::Shared;
 /// Why a value is computed, which decides what becomes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// There was none.
+    /// There was none in this process, not even a dead one, and nothing else is asked.
     Absent,
     /// There is none, or only one past its ttl.
     Missing,
@@ -226,7 +226,10 @@ impl Call {
         Behind { backing, kept }: Behind<'_>,
     ) -> Served {
         let stored = match (kept, made) {
-            (None, Some(made)) => self.store_near(&value, made, why, &mut |store| lead.commit(store)),
+            // Where the region was given a backend since, the value is not its.
+            (None, Some(made)) => {
+                self.remote().is_none() && self.store_near(&value, made, why, &mut |store| lead.commit(store))
+            }
             (kept, _) => kept == Some(Kept::Stored),
         };
         let stamp = made.filter(|_| stored).map(|made| made.stamp);

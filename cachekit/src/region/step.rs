@@ -97,7 +97,6 @@ impl Call {
         let is_read = backing.as_ref().is_some_and(|backing| backing.reading.is_some());
         let is_fresh = verdict.is_fresh();
         let fresh = if is_read { Source::Backend } else { Source::Fresh };
-        let is_absent = found.is_none() && backing.is_none();
         let found = match found.filter(|_| is_fresh || self.options.takes_stale) {
             Some(found) if verdict == Verdict::Fresh => {
                 return Some(Step::Serve(self.served(found, fresh)));
@@ -118,8 +117,11 @@ impl Call {
             _ => {}
         }
         let waits = found.is_none() || matches!(verdict, Verdict::IfError | Verdict::Missing);
-        Some(match self.elect(at, verdict, waits, in_background, backing.as_deref()) {
+        let (turn, is_absent) = self.elect(at, verdict, waits, in_background, backing.as_deref());
+        Some(match turn {
             Turn::Lead(lead) => {
+                // An old value may be dropped here, and ask for this very key.
+                let _leading = reentrance::Leading::storing(lead.flight());
                 let renews = in_background && matches!(verdict, Verdict::Ahead | Verdict::Revalidate);
                 if let Some(found) = found.filter(|_| renews) {
                     return Some(Step::Renew(Renewable { lead, found, is_fresh, backing }));
@@ -208,6 +210,7 @@ impl Call {
         Some(self.served(found, source))
     }
 
+    /// Who computes, and whether this process has no entry at all, which is looked at with nobody in between.
     fn elect(
         &self,
         at: &Circumstances,
@@ -215,7 +218,7 @@ impl Call {
         waits: bool,
         in_background: bool,
         backing: Option<&Backing>,
-    ) -> Turn {
+    ) -> (Turn, bool) {
         // Such an old value is served beside a computation, and not for want of one.
         let takes_queued = waits || verdict == Verdict::Stale;
         let reading = backing.and_then(|backing| backing.reading.as_ref());
@@ -227,7 +230,7 @@ impl Call {
             waits,
             takes_queued,
         };
-        let mut turn = Turn::Settled;
+        let (mut turn, mut is_absent) = (Turn::Settled, backing.is_none());
         let mut _leading = None;
         // Pinned around the election: no value is dropped while the flight's lock is held. When the pin goes, a drop may
         // ask for this very key.
@@ -241,6 +244,7 @@ impl Call {
                         takes = self.would_take(found, at, in_background);
                     }
                     None => table.look(&self.key.arguments, at, &mut |value, stamp, verdict| {
+                        is_absent = false;
                         if self.policy.values.is(value) {
                             is_fresh = verdict == Verdict::Fresh;
                             takes = self.would_take(Some((stamp, verdict)), at, in_background);
@@ -254,7 +258,7 @@ impl Call {
                 _leading = Some(reentrance::Leading::storing(lead.flight()));
             }
         });
-        turn
+        (turn, is_absent)
     }
 
     fn limits(&self, at: &Circumstances) -> Limits {
