@@ -72,9 +72,14 @@ impl Marks {
     fn mark_used(&self) {
         let marks = self.0.load(Ordering::Relaxed);
         if marks & Self::USES != Self::USES {
-            // Where somebody else comes first, one use is as good as two.
-            let _ = self.0.compare_exchange_weak(marks, marks + Self::USE, Ordering::Relaxed, Ordering::Relaxed);
+            self.mark_once_more(marks);
         }
+    }
+
+    #[cold]
+    fn mark_once_more(&self, marks: u32) {
+        // Where somebody else comes first, one use is as good as two.
+        let _ = self.0.compare_exchange_weak(marks, marks + Self::USE, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Whether it has uses left, of which one is forgotten, and all of them in the small queue.
