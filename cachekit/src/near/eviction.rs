@@ -8,7 +8,7 @@
 //! While there is free room, new entries go into the main queue at once, beyond what the paper says: who has no rival need
 //! not prove anything, and of a loop or a scan that is longer than the region a part stays, where all of it would pass
 //! through. On recorded loads (those of the papers on ARC and LIRS, and of Caffeine's simulator; 65 with their capacities)
-//! that is worth 0.8 points of the mean hit ratio, and up to 13 where there are loops; to count three uses rather than one,
+//! that is worth 0.7 points of the mean hit ratio, and up to 13 where there are loops; to count three uses rather than one,
 //! 0.3 points.
 //!
 //! The queues hold hashes, not keys, and their lock is held only to move an element: tables are asked, and entries
