@@ -146,6 +146,11 @@ fn a_malformed_address_is_told_without_its_password() {
     told("url = 'redis://top:hunter2@host:port'", "URL");
     told("url = 'redis://top:hunter2@localhost/first'", "URL");
     told("url = 'redis+sentinel://top:hunter2@localhost'", "sentinels");
+    told("sentinels = ['top:hunter2']", "either `url`, or `sentinels` and `master`");
+    told("url = 'redis://localhost'\nmaster = 'top'", "either `url`, or `sentinels` and `master`");
+    told("url = 'redis://localhost'\nsentinel_password = 'hunter2'", "need `sentinels`");
+    told("sentinels = []\nmaster = 'm'", "no sentinels are named");
+    told("sentinels = ['redis://top:hunter2@']\nmaster = 'm'", "URL");
     told(
         "url = 'redis://:hunter2@localhost'\npassword = 'hunter2 too'",
         "the password is in the URL and apart from it",

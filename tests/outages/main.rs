@@ -7,6 +7,7 @@ mod invalidations;
 mod leases;
 mod refusals;
 mod round_trips;
+mod sentinels;
 mod stops;
 mod support;
 mod unpolled;

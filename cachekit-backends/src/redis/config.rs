@@ -1,4 +1,4 @@
-//! A server as a configuration names it: by a URL, with what says who asks in it or apart from it.
+//! A server as a configuration names it: by a URL, or as the master of some sentinels, with what says who asks.
 
 use cachekit::Error;
 use cachekit::config::Settings;
@@ -12,7 +12,11 @@ use super::source::{Login, Source};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Address {
-    url: String,
+    url: Option<String>,
+    sentinels: Option<Vec<String>>,
+    master: Option<String>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<String>,
     user: Option<String>,
     password: Option<String>,
     database: Option<u32>,
@@ -20,7 +24,21 @@ struct Address {
 
 /// The server of these settings.
 pub(super) fn redis(settings: Settings) -> Result<Redis, Error> {
-    let Address { url, user, password, database } = settings.read()?;
-    let source = Source::parse(&url, Login { user, password, database })?;
+    let Address { url, sentinels, master, sentinel_user, sentinel_password, user, password, database } =
+        settings.read()?;
+    let login = Login { user, password, database };
+    let asks = Login { user: sentinel_user, password: sentinel_password, database: None };
+    let source = match (url, sentinels, master) {
+        (Some(_), None, None) if asks.is_there() => {
+            return Err(Error::refused("`sentinel_user` and `sentinel_password` need `sentinels`"));
+        }
+        (Some(url), None, None) => Source::parse(&url, login)?,
+        (None, Some(addresses), Some(master)) => {
+            let mut sentinels = Redis::sentinels(master, addresses);
+            (sentinels.nodes, sentinels.asks) = (login, asks);
+            return sentinels.connect();
+        }
+        _ => return Err(Error::refused("write either `url`, or `sentinels` and `master`")),
+    };
     Ok(Redis { server: Ok(Server::shared(source)) })
 }

@@ -19,6 +19,8 @@ struct Shut {
     fault: Fault,
     pause: Duration,
     until: Instant,
+    /// Which server it was that could not be reached.
+    number: u64,
     /// Somebody tries.
     tried: bool,
 }
@@ -29,18 +31,21 @@ pub(super) struct Pass<'a> {
     gate: &'a Gate,
     /// The gate was shut when it was given.
     alone: bool,
+    number: u64,
 }
 
 impl Gate {
     /// The right to connect, or why there is none.
-    pub(super) fn enter(&self, now: Instant) -> Result<Pass<'_>, Fault> {
+    pub(super) fn enter(&self, number: u64, now: Instant) -> Result<Pass<'_>, Fault> {
         let mut state = self.lock();
-        let Some(shut) = &mut *state else { return Ok(Pass { gate: self, alone: false }) };
+        // That one could not be reached says nothing of the next.
+        state.take_if(|shut| shut.number != number);
+        let Some(shut) = &mut *state else { return Ok(Pass { gate: self, alone: false, number }) };
         if shut.tried || now < shut.until {
             return Err(shut.fault.clone());
         }
         shut.tried = true;
-        Ok(Pass { gate: self, alone: true })
+        Ok(Pass { gate: self, alone: true, number })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Shut>> {
@@ -60,7 +65,7 @@ impl Pass<'_> {
                 let mut fault = fault.clone();
                 // Nobody waited for what is told from now on.
                 fault.kind = if fault.kind == FaultKind::Late { FaultKind::Broken } else { fault.kind };
-                *state = Some(Shut { fault, pause, until: now + pause, tried: false });
+                *state = Some(Shut { fault, pause, until: now + pause, number: self.number, tried: false });
             }
             Err(_) => {}
         }
@@ -87,19 +92,20 @@ mod tests {
     #[test]
     fn one_tries_after_a_pause_that_grows() {
         let (gate, now) = (Gate::default(), Instant::now());
-        let fails =
-            |at| gate.enter(at).map(|pass| pass.tell::<()>(Err(Fault::strange()), at)).map(|told| told.is_err()).ok();
-        let (first, second) = (gate.enter(now).unwrap(), gate.enter(now).unwrap());
+        let fails = |at| {
+            gate.enter(0, at).map(|pass| pass.tell::<()>(Err(Fault::strange()), at)).map(|told| told.is_err()).ok()
+        };
+        let (first, second) = (gate.enter(0, now).unwrap(), gate.enter(0, now).unwrap());
         let _ = first.tell::<()>(Err(Fault::strange()), now);
         let _ = second.tell::<()>(Err(Fault::strange()), now);
         assert_eq!(fails(now), None, "nobody tries during the pause");
         assert_eq!(fails(now + SHORTEST), Some(true));
         assert_eq!(fails(now + SHORTEST * 2), None, "the second pause is longer");
-        let pass = gate.enter(now + SHORTEST * 3).unwrap();
-        assert!(gate.enter(now + SHORTEST * 3).is_err(), "one tries");
+        let pass = gate.enter(0, now + SHORTEST * 3).unwrap();
+        assert!(gate.enter(0, now + SHORTEST * 3).is_err(), "one tries");
         drop(pass);
-        let pass = gate.enter(now + SHORTEST * 3).unwrap();
+        let pass = gate.enter(0, now + SHORTEST * 3).unwrap();
         assert_eq!(pass.tell(Ok(1), now).unwrap(), 1);
-        assert!(gate.enter(now).is_ok());
+        assert!(gate.enter(0, now).is_ok());
     }
 }

@@ -44,6 +44,8 @@ struct Wire {
     reads: Reads,
     /// How often it has answered.
     answers: Arc<AtomicU64>,
+    /// Which server it leads to.
+    number: u64,
 }
 
 /// Has a request carried out.
@@ -55,7 +57,7 @@ pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Dura
             let (mut wire, kept) = wire(server, limit).await?;
             loop {
                 let answer = wire.exchange(&server.link, &request.pack(attempt.form()), limit).await;
-                match attempt.next(answer, kept) {
+                match attempt.next(server.still(wire.number, answer), kept) {
                     Next::SpeltOut => {}
                     Next::Anew => {
                         server.link.leave(&wire.answers);
@@ -64,6 +66,7 @@ pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Dura
                     Next::Over(answer) => return answer,
                     Next::Lost(fault) => {
                         server.link.leave(&wire.answers);
+                        server.source.doubt();
                         return Err(fault);
                     }
                 }
@@ -80,12 +83,13 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
         let changed = server.link.changed.notified();
         {
             let mut state = server.link.lock();
+            let number = server.source.number();
             match &*state {
-                State::Up(wire) => return Ok((wire.clone(), kept)),
+                State::Up(wire) if wire.number == number => return Ok((wire.clone(), kept)),
                 State::Connecting => {}
-                State::Down => {
+                State::Up(_) | State::Down => {
                     // What is spawned takes the gate's word for itself.
-                    drop(server.gate.enter(Instant::now())?);
+                    drop(server.gate.enter(number, Instant::now())?);
                     driver()?.runtime.spawn(connect(Arc::clone(server), limit.max(CONNECT)));
                     *state = State::Connecting;
                 }
@@ -99,12 +103,12 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
 /// Brings a connection up, for all who wait for one.
 async fn connect(server: Arc<Server>, limit: Duration) {
     let ending = Ending(&server.link);
-    let Ok(pass) = server.gate.enter(Instant::now()) else { return };
+    let Ok(pass) = server.gate.enter(server.source.number(), Instant::now()) else { return };
     let opened = tokio::time::timeout(limit, server.source.open_shared()).await;
     let opened = opened.unwrap_or_else(|_| Err(Fault::late(limit)));
-    if let Ok(connection) = pass.tell(opened, Instant::now()) {
+    if let Ok((connection, number)) = pass.tell(opened, Instant::now()) {
         let reads = Reads::on(connection.clone());
-        *ending.0.lock() = State::Up(Wire { connection, reads, answers: Arc::default() });
+        *ending.0.lock() = State::Up(Wire { connection, reads, answers: Arc::default(), number });
     }
 }
 
@@ -140,7 +144,7 @@ impl Link {
 
 impl Wire {
     async fn exchange(&mut self, link: &Link, packed: &Packed<'_>, limit: Duration) -> RedisResult<Value> {
-        let Self { connection, reads, answers } = self;
+        let Self { connection, reads, answers, .. } = self;
         let before = answers.load(Ordering::Relaxed);
         let mut sent = Sent { link, answers, before, since: Instant::now(), limit, answered: false };
         let answer = match packed {

@@ -1,4 +1,4 @@
-//! One Redis server as a backend, for threads and for tasks.
+//! A Redis server as a backend, for threads and for tasks: one, or the master that sentinels name.
 //!
 //! Values and leases are plain strings of Redis; what has to be one step is a script. A thread that may block has a
 //! connection of its own from a pool; tasks share one connection, which lives on a thread of this module, so that they
@@ -20,6 +20,16 @@
 //! backend = "redis"
 //! redis = { url = "redis://cache.internal:6379", user = "myapp", password = "secret", database = 2 }
 //! ```
+//!
+//! In place of `url`, `sentinels` and `master` name a master as [`Redis::sentinels`] does, with `sentinel_user` and
+//! `sentinel_password` where the sentinels ask for them:
+//!
+//! ```toml
+//! [regions.users.redis]
+//! sentinels = ["one.internal:26379", "two.internal:26379", "three.internal:26379"]
+//! master = "mymaster"
+//! password = "secret"
+//! ```
 
 mod attempt;
 mod config;
@@ -32,6 +42,7 @@ mod reads;
 mod reply;
 mod request;
 mod script;
+mod sentinels;
 mod server;
 mod slot;
 mod source;
@@ -47,6 +58,7 @@ use redis::Value;
 
 use self::fault::Fault;
 use self::request::Request;
+pub use self::sentinels::Sentinels;
 use self::server::Server;
 use self::source::{Login, Source};
 
@@ -72,8 +84,7 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// If the URL is none of these ([`is_refused`](Error::is_refused)). TLS (`rediss://`), sentinels and clusters are not
-    /// supported yet.
+    /// If the URL is none of these ([`is_refused`](Error::is_refused)). TLS (`rediss://`) and clusters are not supported yet.
     ///
     /// ```
     /// use cachekit_backends::redis::Redis;
@@ -85,6 +96,18 @@ impl Redis {
     /// ```
     pub fn connect(url: &str) -> Result<Self, Error> {
         Source::parse(url, Login::default()).map(|source| Self { server: Ok(Server::shared(source)) })
+    }
+
+    /// The master of this name, as its sentinels say: `host:port` of as many of them as there are.
+    ///
+    /// One of them is listened to. When they have agreed on another master, connections to the old one are left at once,
+    /// and what it answers after that counts for nothing. What the old one had acknowledged and not handed on yet is lost,
+    /// as it is for all clients, since Redis replicates asynchronously: an entry that was invalidated so shortly before a
+    /// fail-over may come back, until its ttl ends.
+    ///
+    /// See [`Sentinels`] for who asks.
+    pub fn sentinels(master: impl Into<String>, addresses: impl IntoIterator<Item = impl Into<String>>) -> Sentinels {
+        Sentinels::new(master.into(), addresses.into_iter().map(Into::into).collect())
     }
 
     /// The server that a client of the crate `redis`, of its version 1, is made for; of the client only that, the

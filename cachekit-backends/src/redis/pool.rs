@@ -29,13 +29,22 @@ struct Socket {
     connection: Connection,
     /// For how long it reads and writes at most; none is set on a new one.
     limit: Option<Duration>,
+    /// Which server it leads to.
+    number: u64,
 }
 
 impl Pool {
-    fn take(&self, now: Instant) -> Option<Socket> {
+    fn take(&self, number: u64, now: Instant) -> Option<Socket> {
         let mut idle = self.lock();
         leave_old(&mut idle, now);
-        idle.pop_back().map(|idle| idle.socket)
+        let mut left = Vec::new();
+        while let Some(Idle { socket, .. }) = idle.pop_back() {
+            if socket.number == number {
+                return Some(socket);
+            }
+            left.push(socket);
+        }
+        None
     }
 
     fn put(&self, socket: Socket, now: Instant) {
@@ -66,7 +75,7 @@ fn leave_old(idle: &mut VecDeque<Idle>, now: Instant) {
 pub(super) fn ask(server: &Server, request: &Request<'_>, limit: Duration) -> Result<Value, Fault> {
     let begun = Instant::now();
     let mut attempt = Attempt::default();
-    let mut kept = server.pool.take(begun);
+    let mut kept = server.pool.take(server.source.number(), begun);
     loop {
         let was_kept = kept.is_some();
         let mut socket = match kept.take() {
@@ -74,7 +83,8 @@ pub(super) fn ask(server: &Server, request: &Request<'_>, limit: Duration) -> Re
             None => connect(server, limit.saturating_sub(begun.elapsed()))?,
         };
         loop {
-            match attempt.next(socket.exchange(&request.pack(attempt.form()), limit), was_kept) {
+            let answer = socket.exchange(&request.pack(attempt.form()), limit);
+            match attempt.next(server.still(socket.number, answer), was_kept) {
                 Next::SpeltOut => {}
                 Next::Anew => {
                     server.pool.clear();
@@ -86,6 +96,7 @@ pub(super) fn ask(server: &Server, request: &Request<'_>, limit: Duration) -> Re
                 }
                 Next::Lost(fault) => {
                     server.pool.clear();
+                    server.source.doubt();
                     return Err(fault);
                 }
             }
@@ -97,9 +108,9 @@ fn connect(server: &Server, limit: Duration) -> Result<Socket, Fault> {
     if limit.is_zero() {
         return Err(Fault::late(limit));
     }
-    let pass = server.gate.enter(Instant::now())?;
-    let connection = pass.tell(server.source.open(limit), Instant::now())?;
-    Ok(Socket { connection, limit: None })
+    let pass = server.gate.enter(server.source.number(), Instant::now())?;
+    let (connection, number) = pass.tell(server.source.open(limit), Instant::now())?;
+    Ok(Socket { connection, limit: None, number })
 }
 
 impl Socket {

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use redis::{RedisError, RedisResult, Value};
 
 use super::gate::Gate;
 use super::link::Link;
@@ -37,6 +40,19 @@ impl Server {
         let server = Arc::new(Self { place: source.place(), source, gate: Gate::default(), pool, link });
         servers.insert(identity, Arc::downgrade(&server));
         server
+    }
+}
+
+impl Server {
+    /// What a server has answered, unless another one has taken its place meanwhile: what it has carried out may be lost.
+    pub(super) fn still(&self, number: u64, answer: RedisResult<Value>) -> RedisResult<Value> {
+        if self.source.number() == number {
+            return answer;
+        }
+        Err(RedisError::from(io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            "another server has taken the place of this one",
+        )))
     }
 }
 

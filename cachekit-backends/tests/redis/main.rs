@@ -5,4 +5,5 @@ mod connections;
 mod faults;
 mod operations;
 mod refusals;
+mod sentinels;
 mod support;

@@ -56,7 +56,7 @@ fn a_password_is_shown_nowhere() {
 fn what_is_not_supported_yet_is_said() {
     let of = |url| Redis::connect(url).unwrap_err().to_string();
     assert!(of("rediss://host").contains("TLS is not supported yet"));
-    assert!(of("redis-sentinel://host").contains("sentinels and clusters are not supported yet"));
+    assert!(of("redis-sentinel://host").contains("Redis::sentinels"));
 }
 
 #[test]

@@ -6,10 +6,12 @@
 mod process;
 mod proxy;
 mod redis;
+mod sentinels;
 
 pub use self::process::Process;
 pub use self::proxy::Proxy;
 pub use self::redis::RedisServer;
+pub use self::sentinels::{MASTER, Sentinels};
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -115,21 +115,7 @@ impl RedisServer {
     }
 
     fn try_command(&self, words: &[&str]) -> Option<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        let auth = self.password.as_ref().map(|password| ["AUTH", password]);
-        for words in auth.as_ref().map(<[_; 2]>::as_slice).into_iter().chain([words, &["QUIT"]]) {
-            let mut request = format!("*{}\r\n", words.len()).into_bytes();
-            for word in words {
-                request.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
-            }
-            stream.write_all(&request).ok()?;
-        }
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let answer = String::from_utf8_lossy(&answer);
-        let answer = answer.strip_suffix("+OK\r\n")?;
-        Some(answer.strip_prefix(if auth.is_some() { "+OK\r\n" } else { "" })?.to_owned())
+        command_at(self.port, self.password.as_deref(), words)
     }
 
     /// Whether it answers, rather than having ended because somebody else has the port.
@@ -147,11 +133,25 @@ impl RedisServer {
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// Sends a command to what listens on a port of the loopback interface.
+pub(crate) fn command_at(port: u16, password: Option<&str>, words: &[&str]) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let auth = password.map(|password| ["AUTH", password]);
+    for words in auth.as_ref().map(<[_; 2]>::as_slice).into_iter().chain([words]) {
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+        }
+        stream.write_all(&request).ok()?;
     }
+    // A sentinel does not know `QUIT`.
+    stream.shutdown(Shutdown::Write).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer);
+    let answer = answer.strip_prefix(if auth.is_some() { "+OK\r\n" } else { "" })?.to_owned();
+    (!answer.is_empty()).then_some(answer)
 }
 
 fn spawn(directory: &TempDir, port: u16, password: Option<&str>) -> Child {
@@ -161,7 +161,7 @@ fn spawn(directory: &TempDir, port: u16, password: Option<&str>) -> Child {
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "socket"]);
     command.args(["--save", "", "--appendonly", "no"]);
     if let Some(password) = password {
-        command.args(["--requirepass", password]);
+        command.args(["--requirepass", password, "--masterauth", password]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| {

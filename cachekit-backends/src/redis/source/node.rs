@@ -1,0 +1,130 @@
+//! One server at one address, and how a connection to it begins.
+
+use std::time::{Duration, Instant};
+
+use cachekit::Error;
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{
+    AsyncConnectionConfig, Client, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, Pipeline,
+    ProtocolVersion, RedisConnectionInfo, Value,
+};
+
+use crate::redis::fault::{Fault, FaultKind};
+
+/// How many requests wait in memory while the connection of tasks takes no more.
+const QUEUE: usize = 1024;
+
+pub(in crate::redis) struct Node {
+    /// What connects; it says nothing to the server.
+    client: Client,
+    pub(super) info: ConnectionInfo,
+}
+
+/// What a server has to be for a connection to it to be of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Anyone,
+    /// One that takes writes.
+    Master,
+}
+
+impl Node {
+    pub(super) fn new(info: &ConnectionInfo) -> Result<Self, Error> {
+        let silent = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let silent = info.clone().set_redis_settings(silent).set_tcp_settings(tcp);
+        let client = Client::open(silent).map_err(|error| Error::refused(format_args!("the address: {error}")))?;
+        Ok(Self { client, info: info.clone() })
+    }
+
+    /// What tells one from others: all that a connection depends on, secrets among it.
+    pub(super) fn identity(&self) -> String {
+        let redis = self.info.redis_settings();
+        let (db, user, password) = (redis.db(), redis.username(), redis.password());
+        format!("{:?} {db} {user:?} {password:?} {:?}", self.info.addr(), self.info.tcp_settings())
+    }
+
+    /// The address, for messages.
+    pub(super) fn place(&self) -> String {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
+            address => address.to_string(),
+        }
+    }
+
+    /// A connection for one thread.
+    pub(super) fn open(&self, wanted: Wanted, limit: Duration) -> Result<Connection, Fault> {
+        let begun = Instant::now();
+        let mut connection = self.client.get_connection_with_timeout(limit).map_err(|error| Fault::of(&error))?;
+        let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+        let set = connection.set_read_timeout(Some(rest)).and_then(|()| connection.set_write_timeout(Some(rest)));
+        set.map_err(|error| Fault::of(&error))?;
+        let greeting = self.greeting(wanted);
+        let answers = connection.req_packed_commands(&greeting.get_packed_pipeline(), 0, greeting.len());
+        welcomed(&answers.map_err(|error| Fault::of(&error))?, wanted)?;
+        Ok(connection)
+    }
+
+    /// A connection for all tasks, which lives on the current runtime.
+    pub(super) async fn open_shared(&self, wanted: Wanted) -> Result<MultiplexedConnection, Fault> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            // Without a limit of its own, which would need a runtime around whoever asks.
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(QUEUE);
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let mut connection = connection.map_err(|error| Fault::of(&error))?;
+        let greeting = self.greeting(wanted);
+        let answers = connection.send_packed_commands(&greeting, 0, greeting.len()).await;
+        welcomed(&answers.map_err(|error| Fault::of(&error))?, wanted)?;
+        Ok(connection)
+    }
+
+    /// A connection that is told what is published there.
+    pub(super) async fn subscribe(&self, channel: &str) -> Result<PubSub, Fault> {
+        let greeted = Client::open(self.info.clone()).map_err(|error| Fault::of(&error))?;
+        let mut published = greeted.get_async_pubsub().await.map_err(|error| Fault::of(&error))?;
+        published.subscribe(channel).await.map_err(|error| Fault::of(&error))?;
+        Ok(published)
+    }
+
+    /// What a connection begins with: who asks, for which database, and whether anybody answers who is wanted.
+    fn greeting(&self, wanted: Wanted) -> Pipeline {
+        let redis = self.info.redis_settings();
+        let mut greeting = Pipeline::new();
+        if let Some(password) = redis.password() {
+            greeting.cmd("AUTH").arg(redis.username()).arg(password);
+        }
+        if redis.db() != 0 {
+            greeting.cmd("SELECT").arg(redis.db());
+        }
+        greeting.cmd(match wanted {
+            Wanted::Anyone => "PING",
+            Wanted::Master => "ROLE",
+        });
+        greeting
+    }
+}
+
+/// What the answers to a greeting mean.
+fn welcomed(answers: &[Value], wanted: Wanted) -> Result<(), Fault> {
+    let (last, settings) = answers.split_last().ok_or_else(Fault::strange)?;
+    for answer in settings {
+        match answer {
+            Value::Okay => {}
+            Value::ServerError(error) => return Err(Fault::said_to_greeting(error)),
+            _ => return Err(Fault::strange()),
+        }
+    }
+    match (last, wanted) {
+        (Value::SimpleString(word), Wanted::Anyone) if word == "PONG" => Ok(()),
+        (Value::Array(role), Wanted::Master) => match role.first() {
+            Some(Value::BulkString(role)) if role == b"master" => Ok(()),
+            _ => Err(Fault::new(FaultKind::Unable, "it is no master any more")),
+        },
+        // A user who may not ask this may still ask for keys.
+        (Value::ServerError(error), _) if error.code() == "NOPERM" => Ok(()),
+        (Value::ServerError(error), _) => Err(Fault::said(error)),
+        _ => Err(Fault::strange()),
+    }
+}

@@ -1,0 +1,175 @@
+//! A master, a replica, and three sentinels that watch over them.
+
+use std::env;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::redis::RedisServer;
+use crate::{free_port, poll_until};
+
+/// How the sentinels call the master.
+pub const MASTER: &str = "cachekit";
+
+/// The file that a sentinel keeps its settings in.
+const SETTINGS: &str = "sentinel.conf";
+
+/// After how many milliseconds of silence a sentinel takes the master for dead.
+const DEAD_AFTER: &str = "500";
+
+/// Two servers of which one is the master, and three sentinels; all are killed when it is dropped.
+#[derive(Debug)]
+pub struct Sentinels {
+    /// The master, and its replica.
+    pub servers: [RedisServer; 2],
+    watchers: Vec<(Child, u16, TempDir)>,
+    /// That of the sentinels.
+    password: Option<String>,
+}
+
+impl Sentinels {
+    /// Starts all of them, and waits until each sentinel knows the others.
+    ///
+    /// # Panics
+    ///
+    /// When there is no `redis-server`, or they do not come up.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::begin(None)
+    }
+
+    /// As [`start`](Self::start), where servers and sentinels ask for a password each.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_passwords(of_servers: &str, of_sentinels: &str) -> Self {
+        Self::begin(Some([of_servers, of_sentinels]))
+    }
+
+    fn begin(passwords: Option<[&str; 2]>) -> Self {
+        let server = || match passwords {
+            None => RedisServer::start(),
+            Some([password, _]) => RedisServer::start_with_password(password),
+        };
+        let servers = [server(), server()];
+        let master = servers[0].port().to_string();
+        servers[1].command(&["REPLICAOF", "127.0.0.1", &master]);
+        poll_until("the replica follows", || {
+            servers[1].command(&["INFO", "replication"]).contains("master_link_status:up").then_some(())
+        });
+        let watchers = (0..3).map(|_| sentinel(&master, passwords)).collect();
+        let password = passwords.map(|[_, password]| password.to_owned());
+        let started = Self { servers, watchers, password };
+        poll_until("the sentinels find one another", || {
+            let knows = |port: u16| {
+                let seen = started.ask(port, &["SENTINEL", "MASTER", MASTER]);
+                seen.contains("num-other-sentinels\r\n$1\r\n2") && seen.contains("num-slaves\r\n$1\r\n1")
+            };
+            started.ports().all(knows).then_some(())
+        });
+        started
+    }
+
+    /// Where the sentinels are, as `host:port`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        self.ports().map(|port| format!("127.0.0.1:{port}")).collect()
+    }
+
+    /// Kills the sentinels.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not let it.
+    pub fn kill_sentinels(&mut self) {
+        for (process, ..) in &mut self.watchers {
+            let _ = process.kill();
+            process.wait().expect("a killed process ends");
+        }
+    }
+
+    /// Starts them again, as they were.
+    pub fn restart_sentinels(&mut self) {
+        for (process, port, directory) in &mut self.watchers {
+            *process = spawn(directory);
+            comes_up(*port, self.password.as_deref());
+        }
+    }
+
+    /// The port of the master that the first sentinel names.
+    ///
+    /// # Panics
+    ///
+    /// When it names none.
+    #[must_use]
+    pub fn master(&self) -> u16 {
+        let port = self.ports().next().expect("there are three");
+        let named = self.ask(port, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER]);
+        named.trim_end().rsplit("\r\n").next().and_then(|port| port.parse().ok()).expect("it names a port")
+    }
+
+    /// Waits until a sentinel names this server.
+    ///
+    /// # Panics
+    ///
+    /// When none does in time.
+    pub fn await_master(&self, port: u16) {
+        poll_until("the fail-over", || (self.master() == port).then_some(()));
+    }
+
+    fn ask(&self, port: u16, words: &[&str]) -> String {
+        crate::redis::command_at(port, self.password.as_deref(), words).expect("a sentinel answers")
+    }
+
+    fn ports(&self) -> impl Iterator<Item = u16> {
+        self.watchers.iter().map(|(_, port, _)| *port)
+    }
+}
+
+impl Drop for Sentinels {
+    fn drop(&mut self) {
+        for (process, ..) in &mut self.watchers {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn sentinel(master: &str, passwords: Option<[&str; 2]>) -> (Child, u16, TempDir) {
+    let directory = TempDir::with_prefix("cachekit-sentinel-").expect("there is a place for temporary files");
+    let port = free_port();
+    let passwords = passwords.map(|[of_servers, of_sentinels]| {
+        let settings = format!(
+            "sentinel auth-pass {MASTER} {of_servers}\nrequirepass {of_sentinels}\nsentinel sentinel-pass {of_sentinels}\n"
+        );
+        (settings, of_sentinels)
+    });
+    let (more, password) = passwords.unzip();
+    let settings = format!(
+        "port {port}\nbind 127.0.0.1\ndir {directory}\n\
+         sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
+         sentinel down-after-milliseconds {MASTER} {DEAD_AFTER}\n\
+         sentinel failover-timeout {MASTER} 2000\n{}",
+        more.unwrap_or_default(),
+        directory = directory.path().display()
+    );
+    fs::write(directory.path().join(SETTINGS), settings).expect("a temporary file can be written");
+    let process = spawn(&directory);
+    comes_up(port, password);
+    (process, port, directory)
+}
+
+fn spawn(directory: &TempDir) -> Child {
+    let program = env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
+    let mut command = Command::new(&program);
+    command.arg(directory.path().join(SETTINGS)).arg("--sentinel");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("redis-server has started before")
+}
+
+fn comes_up(port: u16, password: Option<&str>) {
+    poll_until("a sentinel starts", || crate::redis::command_at(port, password, &["PING"]).map(drop));
+}
