@@ -107,7 +107,7 @@ fn a_key_that_is_not_known_is_named_with_its_path() {
         ("scoped", "", "none"),
         ("memory", "", "one of `capacity`, `bytes`"),
         ("file", "path = 'somewhere'\n", "one of `path`, `limit`"),
-        ("redis", "url = 'redis://localhost'\n", "one of `url`, `user`, `password`, `database`"),
+        ("redis", "url = 'redis://localhost'\n", "`user`, `password`, `database`, `tls`"),
     ] {
         let (line, error) = fault(&format!(
             "[regions.keys]\nbackend = '{backend}'\n[regions.keys.{backend}]\n{settings}colour = 'red'"
@@ -121,7 +121,7 @@ fn a_key_that_is_not_known_is_named_with_its_path() {
         ("file", "", "", "`path` is missing"),
         ("file", "path = ''", "", "`path` is empty"),
         ("file", "path = 'x'\nlimit = '1 GiB'", ".limit", "nonzero"),
-        ("redis", "", "", "`url` is missing"),
+        ("redis", "", "", "either `url`, or `sentinels` and `master`"),
         ("redis", "url = 'redis://localhost'\ndatabase = -1", ".database", "u32"),
     ] {
         let (line, _) = fault(&format!("[regions.keys]\nbackend = '{backend}'\n[regions.keys.{backend}]\n{settings}"));
@@ -141,7 +141,10 @@ fn a_malformed_address_is_told_without_its_password() {
     };
     told("url = 'localhost:6379'", "begins with");
     told("url = 'http://top:hunter2@localhost'", "begins with");
-    told("url = 'rediss://top:hunter2@localhost'", "TLS");
+    told("url = 'rediss://top:hunter2@'", "URL");
+    told("url = 'rediss://localhost'\ntls = { roots = '/nowhere/ca.pem' }", "the file of `roots` cannot be read");
+    told("url = 'rediss://localhost'\ntls = { key = 'me.key' }", "`certificate` and `key` go together");
+    told("url = 'redis://localhost'\ntls = {}", "`rediss://`");
     told("url = 'redis://top:hunter2@'", "URL");
     told("url = 'redis://top:hunter2@host:port'", "URL");
     told("url = 'redis://top:hunter2@localhost/first'", "URL");

@@ -6,6 +6,8 @@ use std::time::Duration;
 use cachekit::Error;
 use redis::{ErrorKind, RedisError, ServerError};
 
+use super::tls;
+
 /// Why a request was not carried out, or was and nobody knows.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
@@ -34,6 +36,10 @@ impl Fault {
         Self::new(FaultKind::Late, format_args!("no answer within {limit:?}"))
     }
 
+    pub(super) fn plain() -> Self {
+        Self::new(FaultKind::Refused, "TLS: the server does not encrypt: `redis://` connects without")
+    }
+
     pub(super) fn strange() -> Self {
         Self::new(FaultKind::Refused, "the answer is not one of Redis")
     }
@@ -41,6 +47,8 @@ impl Fault {
     /// What the client found wrong.
     pub(super) fn of(error: &RedisError) -> Self {
         match error.kind() {
+            // The server will say the same again.
+            _ if tls::refuses(error) => Self::new(FaultKind::Refused, format_args!("TLS: {error}")),
             ErrorKind::Io if error.is_timeout() => Self::new(FaultKind::Late, "no answer within the time limit"),
             ErrorKind::Io => Self::new(FaultKind::Broken, error),
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::strange(),

@@ -104,7 +104,7 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
 async fn connect(server: Arc<Server>, limit: Duration) {
     let ending = Ending(&server.link);
     let Ok(pass) = server.gate.enter(server.source.number(), Instant::now()) else { return };
-    let opened = tokio::time::timeout(limit, server.source.open_shared()).await;
+    let opened = tokio::time::timeout(limit, server.source.open_shared(limit)).await;
     let opened = opened.unwrap_or_else(|_| Err(Fault::late(limit)));
     if let Ok((connection, number)) = pass.tell(opened, Instant::now()) {
         let reads = Reads::on(connection.clone());

@@ -46,6 +46,7 @@ mod sentinels;
 mod server;
 mod slot;
 mod source;
+mod tls;
 mod wakes;
 
 use std::fmt;
@@ -61,6 +62,8 @@ use self::request::Request;
 pub use self::sentinels::Sentinels;
 use self::server::Server;
 use self::source::{Login, Source};
+#[cfg(feature = "tls")]
+pub use self::tls::Tls;
 
 /// How long anybody waits for an answer: a day is no limit that a caller would notice.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -84,18 +87,29 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// If the URL is none of these ([`is_refused`](Error::is_refused)). TLS (`rediss://`) and clusters are not supported yet.
+    /// If the URL is none of these ([`is_refused`](Error::is_refused)). `rediss://`, which
+    /// encrypts, needs the feature `tls`; clusters are not supported yet.
     ///
     /// ```
     /// use cachekit_backends::redis::Redis;
     ///
     /// let redis = Redis::connect("redis://:secret@cache.internal:6380/2")?;
     /// assert!(!format!("{redis:?}").contains("secret"));
-    /// assert!(Redis::connect("rediss://cache.internal").unwrap_err().is_refused());
+    /// assert!(Redis::connect("cache.internal").unwrap_err().is_refused());
     /// # Ok::<(), cachekit::Error>(())
     /// ```
     pub fn connect(url: &str) -> Result<Self, Error> {
-        Source::parse(url, Login::default()).map(|source| Self { server: Ok(Server::shared(source)) })
+        Source::parse(url, Login::default(), None).map(|source| Self { server: Ok(Server::shared(source)) })
+    }
+
+    /// As [`connect`](Self::connect), for a URL that begins with `rediss://`, with roots or a certificate of one's own.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none, or a certificate or a key cannot be read ([`is_refused`](Error::is_refused)).
+    #[cfg(feature = "tls")]
+    pub fn connect_by(url: &str, tls: Tls) -> Result<Self, Error> {
+        Source::parse(url, Login::default(), Some(tls)).map(|source| Self { server: Ok(Server::shared(source)) })
     }
 
     /// The master of this name, as its sentinels say: `host:port` of as many of them as there are.

@@ -7,6 +7,7 @@ use cachekit::Error;
 use super::Redis;
 use super::server::Server;
 use super::source::{Login, Source};
+use super::tls::Tls;
 
 /// A master by its name, and the sentinels who know where it is; from [`Redis::sentinels`].
 ///
@@ -28,11 +29,12 @@ pub struct Sentinels {
     addresses: Vec<String>,
     pub(super) nodes: Login,
     pub(super) asks: Login,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Sentinels {
     pub(super) fn new(master: String, addresses: Vec<String>) -> Self {
-        Self { master, addresses, nodes: Login::default(), asks: Login::default() }
+        Self { master, addresses, nodes: Login::default(), asks: Login::default(), tls: None }
     }
 
     /// Who asks the servers, and with which password. Default: nobody in particular.
@@ -65,13 +67,20 @@ impl Sentinels {
         self
     }
 
+    /// Encrypts all connections, to servers and sentinels.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// The backend; nothing is connected yet.
     ///
     /// # Errors
     ///
     /// If no sentinels are named, or one of them has no address ([`is_refused`](Error::is_refused)).
     pub fn connect(self) -> Result<Redis, Error> {
-        let source = Source::sentinels(&self.master, &self.addresses, &self.asks, self.nodes)?;
+        let source = Source::sentinels(&self.master, &self.addresses, &self.asks, self.nodes, self.tls.as_ref())?;
         Ok(Redis { server: Ok(Server::shared(source)) })
     }
 }

@@ -7,3 +7,5 @@ mod operations;
 mod refusals;
 mod sentinels;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

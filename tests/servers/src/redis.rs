@@ -18,6 +18,7 @@ pub struct RedisServer {
     directory: TempDir,
     port: u16,
     password: Option<String>,
+    arguments: Vec<String>,
     process: Child,
 }
 
@@ -29,7 +30,7 @@ impl RedisServer {
     /// When there is no `redis-server`, or it does not come up.
     #[must_use]
     pub fn start() -> Self {
-        Self::begin(None)
+        Self::begin(None, &[])
     }
 
     /// One that asks for a password.
@@ -39,16 +40,27 @@ impl RedisServer {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with_password(password: &str) -> Self {
-        Self::begin(Some(password))
+        Self::begin(Some(password), &[])
     }
 
-    fn begin(password: Option<&str>) -> Self {
+    /// One that is started with these arguments beside its own.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with(arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let arguments: Vec<String> = arguments.into_iter().map(Into::into).collect();
+        Self::begin(None, &arguments)
+    }
+
+    fn begin(password: Option<&str>, arguments: &[String]) -> Self {
         // Between asking for a free port and taking it somebody else may have taken it.
         let mut servers = std::iter::repeat_with(|| {
             let directory = TempDir::with_prefix("cachekit-redis-").expect("there is a place for temporary files");
             let port = free_port();
-            let process = spawn(&directory, port, password);
-            Self { directory, port, password: password.map(str::to_owned), process }
+            let process = spawn(&directory, port, password, arguments);
+            Self { directory, port, password: password.map(str::to_owned), arguments: arguments.to_vec(), process }
         });
         let server = servers.by_ref().take(16).find_map(|mut server| server.comes_up().then_some(server));
         server.expect("redis-server finds a free port")
@@ -100,7 +112,7 @@ impl RedisServer {
     /// When it does not come up.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(&self.directory, self.port, self.password.as_deref());
+        self.process = spawn(&self.directory, self.port, self.password.as_deref(), &self.arguments);
         assert!(self.comes_up(), "redis-server did not come up again on port {}", self.port);
     }
 
@@ -154,12 +166,12 @@ pub(crate) fn command_at(port: u16, password: Option<&str>, words: &[&str]) -> O
     (!answer.is_empty()).then_some(answer)
 }
 
-fn spawn(directory: &TempDir, port: u16, password: Option<&str>) -> Child {
+fn spawn(directory: &TempDir, port: u16, password: Option<&str>, arguments: &[String]) -> Child {
     let program = env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
     let mut command = Command::new(&program);
     command.current_dir(directory.path());
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "socket"]);
-    command.args(["--save", "", "--appendonly", "no"]);
+    command.args(["--save", "", "--appendonly", "no"]).args(arguments);
     if let Some(password) = password {
         command.args(["--requirepass", password, "--masterauth", password]);
     }

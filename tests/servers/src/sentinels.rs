@@ -92,10 +92,14 @@ impl Sentinels {
     }
 
     /// Starts them again, as they were.
+    ///
+    /// # Panics
+    ///
+    /// When they do not come up.
     pub fn restart_sentinels(&mut self) {
         for (process, port, directory) in &mut self.watchers {
             *process = spawn(directory);
-            comes_up(*port, self.password.as_deref());
+            assert!(comes_up(process, *port, self.password.as_deref()), "a sentinel did not come up again");
         }
     }
 
@@ -139,27 +143,32 @@ impl Drop for Sentinels {
 }
 
 fn sentinel(master: &str, passwords: Option<[&str; 2]>) -> (Child, u16, TempDir) {
-    let directory = TempDir::with_prefix("cachekit-sentinel-").expect("there is a place for temporary files");
-    let port = free_port();
-    let passwords = passwords.map(|[of_servers, of_sentinels]| {
-        let settings = format!(
+    let password = passwords.map(|[_, of_sentinels]| of_sentinels);
+    let secrets = passwords.map(|[of_servers, of_sentinels]| {
+        format!(
             "sentinel auth-pass {MASTER} {of_servers}\nrequirepass {of_sentinels}\nsentinel sentinel-pass {of_sentinels}\n"
-        );
-        (settings, of_sentinels)
+        )
     });
-    let (more, password) = passwords.unzip();
-    let settings = format!(
-        "port {port}\nbind 127.0.0.1\ndir {directory}\n\
-         sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds {MASTER} {DEAD_AFTER}\n\
-         sentinel failover-timeout {MASTER} 2000\n{}",
-        more.unwrap_or_default(),
-        directory = directory.path().display()
-    );
-    fs::write(directory.path().join(SETTINGS), settings).expect("a temporary file can be written");
-    let process = spawn(&directory);
-    comes_up(port, password);
-    (process, port, directory)
+    let secrets = secrets.unwrap_or_default();
+    // Between asking for a free port and taking it somebody else may have taken it.
+    let mut sentinels = std::iter::repeat_with(|| {
+        let directory = TempDir::with_prefix("cachekit-sentinel-").expect("there is a place for temporary files");
+        let port = free_port();
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\ndir {directory}\n\
+             sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
+             sentinel down-after-milliseconds {MASTER} {DEAD_AFTER}\n\
+             sentinel failover-timeout {MASTER} 2000\n{secrets}",
+            directory = directory.path().display()
+        );
+        fs::write(directory.path().join(SETTINGS), settings).expect("a temporary file can be written");
+        let process = spawn(&directory);
+        (process, port, directory)
+    });
+    let started = sentinels.by_ref().take(16).find_map(|(mut process, port, directory)| {
+        comes_up(&mut process, port, password).then_some((process, port, directory))
+    });
+    started.expect("a sentinel finds a free port")
 }
 
 fn spawn(directory: &TempDir) -> Child {
@@ -170,6 +179,14 @@ fn spawn(directory: &TempDir) -> Child {
     command.spawn().expect("redis-server has started before")
 }
 
-fn comes_up(port: u16, password: Option<&str>) {
-    poll_until("a sentinel starts", || crate::redis::command_at(port, password, &["PING"]).map(drop));
+/// Whether it answers, rather than having ended because somebody else has the port.
+fn comes_up(process: &mut Child, port: u16, password: Option<&str>) -> bool {
+    let itself = format!("process_id:{}\r\n", process.id());
+    poll_until("a sentinel starts", || {
+        if process.try_wait().ok().flatten().is_some() {
+            return Some(false);
+        }
+        let server = crate::redis::command_at(port, password, &["INFO", "server"])?;
+        server.contains(&itself).then_some(true)
+    })
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use cachekit::Error;
 use redis::aio::MultiplexedConnection;
-use redis::{Connection, ConnectionInfo, IntoConnectionInfo};
+use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 use self::node::{Node, Wanted};
 use self::sentinels::Sentinels;
 use super::fault::{Fault, FaultKind};
+use super::tls::Tls;
 
 /// Where connections come from.
 pub(super) enum Source {
@@ -32,28 +33,40 @@ pub(super) struct Login {
 
 impl Source {
     /// The server that a URL names; what it says of the login stands there or apart, not both.
-    pub(super) fn parse(url: &str, login: Login) -> Result<Self, Error> {
-        Self::single(&login.added_to(parsed(url)?)?)
+    pub(super) fn parse(url: &str, login: Login, tls: Option<Tls>) -> Result<Self, Error> {
+        let info = login.added_to(parsed(url)?)?;
+        let is_plain = !matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        if is_plain && tls.is_some() {
+            return Err(Error::refused("certificates are for URLs that begin with `rediss://`"));
+        }
+        Node::new(&info, tls).map(|node| Self::Single(Box::new(node)))
     }
 
     /// The server that a client connects to.
     pub(super) fn single(info: &ConnectionInfo) -> Result<Self, Error> {
-        Node::new(info).map(|node| Self::Single(Box::new(node)))
+        Node::new(info, None).map(|node| Self::Single(Box::new(node)))
     }
 
     /// The master of this name; `sentinels` are `host:port`, or URLs with a login of their own.
-    pub(super) fn sentinels(name: &str, sentinels: &[String], asks: &Login, login: Login) -> Result<Self, Error> {
+    pub(super) fn sentinels(
+        name: &str,
+        sentinels: &[String],
+        asks: &Login,
+        login: Login,
+        tls: Option<&Tls>,
+    ) -> Result<Self, Error> {
         if sentinels.is_empty() {
             return Err(Error::refused("no sentinels are named: write `sentinels = [\"host:26379\", …]`"));
         }
+        let scheme = if tls.is_none() { "redis" } else { "rediss" };
         let sentinel = |address: &String| {
-            let url = if address.contains("://") { address.clone() } else { format!("redis://{address}") };
-            Node::new(&asks.clone().added_to(parsed(&url)?)?)
+            let url = if address.contains("://") { address.clone() } else { format!("{scheme}://{address}") };
+            Node::new(&asks.clone().added_to(parsed(&url)?)?, tls.cloned())
         };
         let sentinels: Vec<_> = sentinels.iter().map(sentinel).collect::<Result<_, _>>()?;
         // At no address: sentinels say where it is.
-        let login = login.added_to(parsed("redis://named.by.sentinels")?)?;
-        Ok(Self::Sentinels(Sentinels::new(name.to_owned(), sentinels, login)))
+        let login = login.added_to(parsed(&format!("{scheme}://named.by.sentinels"))?)?;
+        Ok(Self::Sentinels(Sentinels::new(name.to_owned(), sentinels, login, tls.cloned())))
     }
 
     /// What tells one source from others: all that a connection depends on, secrets among it.
@@ -110,13 +123,13 @@ impl Source {
     }
 
     /// A connection for all tasks, which lives on the current runtime, with the number of its server.
-    pub(super) async fn open_shared(&self) -> Result<(MultiplexedConnection, u64), Fault> {
+    pub(super) async fn open_shared(&self, limit: Duration) -> Result<(MultiplexedConnection, u64), Fault> {
         match self {
-            Self::Single(node) => Ok((node.open_shared(Wanted::Anyone).await?, 0)),
+            Self::Single(node) => Ok((node.open_shared(Wanted::Anyone, limit).await?, 0)),
             Self::Sentinels(sentinels) => {
                 let (master, number) = sentinels.master_shared().await?;
                 let opened = tokio::select! {
-                    opened = master.open_shared(Wanted::Master) => opened,
+                    opened = master.open_shared(Wanted::Master, limit) => opened,
                     () = sentinels.switched(number) => Err(Fault::new(FaultKind::Broken, "the master is another")),
                 };
                 Ok((opened.inspect_err(|_| sentinels.doubt())?, number))
@@ -130,8 +143,11 @@ fn parsed(url: &str) -> Result<ConnectionInfo, Error> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     match scheme {
         "redis" | "valkey" | "redis+unix" | "valkey+unix" | "unix" => {}
+        "rediss" | "valkeys" if cfg!(feature = "tls") => {}
         "rediss" | "valkeys" => {
-            return Err(Error::refused("TLS is not supported yet: `redis://` connects without"));
+            return Err(Error::refused(
+                "TLS needs the feature `tls` of `cachekit-backends`: `redis://` connects without",
+            ));
         }
         scheme if scheme.contains("sentinel") || scheme.contains("cluster") => {
             return Err(Error::refused(
@@ -139,7 +155,9 @@ fn parsed(url: &str) -> Result<ConnectionInfo, Error> {
             ));
         }
         _ => {
-            return Err(Error::refused("the URL of a Redis begins with `redis://`, `redis+unix://` or `unix://`"));
+            return Err(Error::refused(
+                "the URL of a Redis begins with `redis://`, `rediss://`, `redis+unix://` or `unix://`",
+            ));
         }
     }
     // What the parser says names no part of the URL but a protocol.

@@ -1,15 +1,23 @@
 //! One server at one address, and how a connection to it begins.
 
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use cachekit::Error;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{
     AsyncConnectionConfig, Client, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, Pipeline,
-    ProtocolVersion, RedisConnectionInfo, Value,
+    ProtocolVersion, RedisConnectionInfo, RedisResult, Value,
 };
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::redis::fault::{Fault, FaultKind};
+use crate::redis::tls::{self, Tls};
+
+/// How long a server may take to say something that nobody has encrypted.
+const PLAIN: Duration = Duration::from_millis(100);
 
 /// How many requests wait in memory while the connection of tasks takes no more.
 const QUEUE: usize = 1024;
@@ -18,6 +26,7 @@ pub(in crate::redis) struct Node {
     /// What connects; it says nothing to the server.
     client: Client,
     pub(super) info: ConnectionInfo,
+    tls: Option<Tls>,
 }
 
 /// What a server has to be for a connection to it to be of use.
@@ -29,19 +38,21 @@ pub(super) enum Wanted {
 }
 
 impl Node {
-    pub(super) fn new(info: &ConnectionInfo) -> Result<Self, Error> {
+    pub(super) fn new(info: &ConnectionInfo, tls: Option<Tls>) -> Result<Self, Error> {
         let silent = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         let silent = info.clone().set_redis_settings(silent).set_tcp_settings(tcp);
-        let client = Client::open(silent).map_err(|error| Error::refused(format_args!("the address: {error}")))?;
-        Ok(Self { client, info: info.clone() })
+        let client = client(silent, tls.as_ref());
+        let client = client.map_err(|error| Error::refused(format_args!("the address: {error}")))?;
+        Ok(Self { client, info: info.clone(), tls })
     }
 
     /// What tells one from others: all that a connection depends on, secrets among it.
     pub(super) fn identity(&self) -> String {
         let redis = self.info.redis_settings();
         let (db, user, password) = (redis.db(), redis.username(), redis.password());
-        format!("{:?} {db} {user:?} {password:?} {:?}", self.info.addr(), self.info.tcp_settings())
+        let tls = self.tls.as_ref().map(Tls::identity).unwrap_or_default();
+        format!("{:?} {db} {user:?} {password:?} {:?} {tls}", self.info.addr(), self.info.tcp_settings())
     }
 
     /// The address, for messages.
@@ -54,6 +65,14 @@ impl Node {
 
     /// A connection for one thread.
     pub(super) fn open(&self, wanted: Wanted, limit: Duration) -> Result<Connection, Fault> {
+        let opened = self.greeted(wanted, self.share_of(limit));
+        opened.map_err(|fault| {
+            let is_plain = self.may_be_plain(&fault) && speaks_plainly(self.info.addr());
+            if is_plain { Fault::plain() } else { fault }
+        })
+    }
+
+    fn greeted(&self, wanted: Wanted, limit: Duration) -> Result<Connection, Fault> {
         let begun = Instant::now();
         let mut connection = self.client.get_connection_with_timeout(limit).map_err(|error| Fault::of(&error))?;
         let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
@@ -66,23 +85,44 @@ impl Node {
     }
 
     /// A connection for all tasks, which lives on the current runtime.
-    pub(super) async fn open_shared(&self, wanted: Wanted) -> Result<MultiplexedConnection, Fault> {
+    pub(super) async fn open_shared(&self, wanted: Wanted, limit: Duration) -> Result<MultiplexedConnection, Fault> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             // Without a limit of its own, which would need a runtime around whoever asks.
             .set_response_timeout(None)
             .set_pipeline_buffer_size(QUEUE);
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        let mut connection = connection.map_err(|error| Fault::of(&error))?;
+        let limit = self.share_of(limit);
+        let connected = timeout(limit, self.client.get_multiplexed_async_connection_with_config(&config)).await;
+        let connected = connected
+            .map_or_else(|_| Err(Fault::late(limit)), |connected| connected.map_err(|error| Fault::of(&error)));
+        let mut connection = match connected {
+            Ok(connection) => connection,
+            Err(fault) if self.may_be_plain(&fault) => {
+                let (address, told) = (self.info.addr().clone(), fault.clone());
+                let plain = spawn_blocking(move || speaks_plainly(&address)).await.unwrap_or(false);
+                return Err(if plain { Fault::plain() } else { told });
+            }
+            Err(fault) => return Err(fault),
+        };
         let greeting = self.greeting(wanted);
         let answers = connection.send_packed_commands(&greeting, 0, greeting.len()).await;
         welcomed(&answers.map_err(|error| Fault::of(&error))?, wanted)?;
         Ok(connection)
     }
 
+    /// How long a connection may take: where it is to be encrypted, there has to be time to see that nobody can.
+    fn share_of(&self, limit: Duration) -> Duration {
+        if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) { limit / 2 } else { limit }
+    }
+
+    /// Whether it may be that the server does not encrypt: then it waits for more of what it does not understand.
+    fn may_be_plain(&self, fault: &Fault) -> bool {
+        fault.kind == FaultKind::Late && matches!(self.info.addr(), ConnectionAddr::TcpTls { .. })
+    }
+
     /// A connection that is told what is published there.
     pub(super) async fn subscribe(&self, channel: &str) -> Result<PubSub, Fault> {
-        let greeted = Client::open(self.info.clone()).map_err(|error| Fault::of(&error))?;
+        let greeted = client(self.info.clone(), self.tls.as_ref()).map_err(|error| Fault::of(&error))?;
         let mut published = greeted.get_async_pubsub().await.map_err(|error| Fault::of(&error))?;
         published.subscribe(channel).await.map_err(|error| Fault::of(&error))?;
         Ok(published)
@@ -104,6 +144,32 @@ impl Node {
         });
         greeting
     }
+}
+
+fn client(info: ConnectionInfo, tls: Option<&Tls>) -> RedisResult<Client> {
+    if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return Client::open(info);
+    }
+    tls::prepare();
+    match tls {
+        Some(tls) => tls.client(info),
+        None => Client::open(info),
+    }
+}
+
+/// Whether a server answers that is asked without encryption, as a Redis does.
+fn speaks_plainly(address: &ConnectionAddr) -> bool {
+    let ConnectionAddr::TcpTls { host, port, .. } = address else { return false };
+    let asked = || -> io::Result<bool> {
+        let address = (host.as_str(), *port).to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+        let mut stream = TcpStream::connect_timeout(&address, PLAIN)?;
+        stream.set_read_timeout(Some(PLAIN))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut first = [0];
+        stream.read_exact(&mut first)?;
+        Ok(matches!(first[0], b'+' | b'-'))
+    };
+    asked().unwrap_or(false)
 }
 
 /// What the answers to a greeting mean.

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::node::{Node, Wanted};
 use crate::redis::driver::driver;
 use crate::redis::fault::{Fault, FaultKind};
+use crate::redis::tls::Tls;
 
 /// How long a sentinel may take to answer before another one is asked.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -41,6 +42,7 @@ struct Shared {
     sentinels: Vec<Node>,
     /// Who asks the master, for which database; at the address of none.
     login: ConnectionInfo,
+    tls: Option<Tls>,
     state: Mutex<State>,
     /// How many masters there have been.
     number: AtomicU64,
@@ -61,11 +63,12 @@ struct State {
 }
 
 impl Sentinels {
-    pub(super) fn new(name: String, sentinels: Vec<Node>, login: ConnectionInfo) -> Self {
+    pub(super) fn new(name: String, sentinels: Vec<Node>, login: ConnectionInfo, tls: Option<Tls>) -> Self {
         let shared = Shared {
             name,
             sentinels,
             login,
+            tls,
             state: Mutex::default(),
             number: AtomicU64::new(0),
             told: Condvar::new(),
@@ -165,13 +168,19 @@ impl Shared {
 
     /// Somebody says who the master is; whether that is news.
     fn learn(&self, host: &str, port: u16) -> Result<bool, Fault> {
-        let address = ConnectionAddr::Tcp(host.to_owned(), port);
+        let host = host.to_owned();
+        let address = match self.login.addr() {
+            ConnectionAddr::TcpTls { insecure, .. } => {
+                ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: None }
+            }
+            _ => ConnectionAddr::Tcp(host, port),
+        };
         let mut state = self.lock();
         state.fault = None;
         if state.master.as_ref().is_some_and(|master| *master.info.addr() == address) {
             return Ok(false);
         }
-        let node = Node::new(&self.login.clone().set_addr(address));
+        let node = Node::new(&self.login.clone().set_addr(address), self.tls.clone());
         let node = node.map_err(|error| Fault::new(FaultKind::Refused, error))?;
         state.master = Some(Arc::new(node));
         self.number.fetch_add(1, Ordering::AcqRel);
@@ -219,7 +228,7 @@ async fn follow(shared: Arc<Shared>) {
 
 /// Listens to a sentinel until nobody needs it any more, or it is of no use.
 async fn listen(shared: &Shared, sentinel: &Node, failed: &mut usize) -> Result<(), Fault> {
-    let mut connection = in_time(sentinel.open_shared(Wanted::Anyone)).await?;
+    let mut connection = in_time(sentinel.open_shared(Wanted::Anyone, PATIENCE)).await?;
     // Before it is asked, so that nothing that comes after is missed.
     let mut published = in_time(sentinel.subscribe(SWITCHED)).await?;
     in_time(ask(shared, &mut connection)).await?;
