@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cachekit_test_servers::RedisServer;
+use cachekit_test_servers::{RedisServer, Sentinels};
 
 /// How many files were analysed in each pass of a run.
 #[derive(Debug)]
@@ -59,6 +59,14 @@ fn on_redis_the_second_run_computes_nothing() {
     run_twice(&configuration("redis.toml", "redis://127.0.0.1:6379/0", &server.url()));
     let keys = server.command(&["KEYS", "quickstart:sources:*analyse|*"]);
     assert!(keys.lines().count() > 20, "{keys}");
+}
+
+#[test]
+fn behind_sentinels_the_second_run_computes_nothing() {
+    let servers = Sentinels::start();
+    let addresses = format!("{:?}", servers.addresses());
+    let those_of_the_example = "[\"127.0.0.1:26379\", \"127.0.0.1:26380\", \"127.0.0.1:26381\"]";
+    run_twice(&configuration("sentinels.toml", those_of_the_example, &addresses));
 }
 
 #[test]

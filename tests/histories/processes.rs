@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cachekit::RegionBuilder;
 use cachekit_backends::file::FileStore;
 use cachekit_backends::redis::Redis;
-use cachekit_test_servers::{Process, RedisServer};
+use cachekit_test_servers::{MASTER, Process, RedisServer, Sentinels};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -32,6 +32,7 @@ struct Order {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Store {
     Redis { url: String, prefix: String },
+    Sentinels { addresses: Vec<String>, prefix: String },
     Files(PathBuf),
 }
 
@@ -39,6 +40,9 @@ impl Store {
     fn settings(self, region: RegionBuilder) -> RegionBuilder {
         match self {
             Self::Redis { url, prefix } => region.backend(Redis::connect(&url).unwrap()).key_prefix(prefix),
+            Self::Sentinels { addresses, prefix } => {
+                region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()).key_prefix(prefix)
+            }
             Self::Files(folder) => region.backend(FileStore::new(folder)),
         }
     }
@@ -95,6 +99,17 @@ fn no_stale_fill_by_processes_on_redis() {
             history(Plan { kind, seed, hold: 300_000 }, &store, folder.path())
         });
     }
+}
+
+#[test]
+fn no_stale_fill_by_processes_behind_sentinels() {
+    let _turn = turn();
+    let servers = Sentinels::start();
+    all_are_fine(Kind::Plain, 4, |seed| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::Sentinels { addresses: servers.addresses(), prefix: format!("{seed}:") };
+        history(Plan { kind: Kind::Plain, seed, hold: 300_000 }, &store, folder.path())
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cachekit::Clock;
-use cachekit_test_servers::{Process, RedisServer, poll_until};
+use cachekit_test_servers::{Process, RedisServer, Sentinels, poll_until};
 use tempfile::TempDir;
 
 use crate::worker::{ALL_WAIT, Computations, KEY, Order, Place, Store, TTL};
@@ -14,6 +14,11 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) fn on_redis(server: &RedisServer, folder: &TempDir) -> Place {
     let computations = Computations::within(folder.path());
     Place { store: Store::Redis(server.url()), lease: SECOND, computations }
+}
+
+fn behind_sentinels(servers: &Sentinels, folder: &TempDir) -> Place {
+    let computations = Computations::within(folder.path());
+    Place { store: Store::Sentinels(servers.addresses()), lease: SECOND, computations }
 }
 
 pub(crate) fn in_files(folder: &TempDir) -> Place {
@@ -86,6 +91,16 @@ fn of_64_threads_of_4_processes_one_computes_a_cold_key_on_redis() {
 #[test]
 fn of_64_threads_of_4_processes_one_computes_a_cold_key_in_files() {
     one_computes_a_cold_key(in_files(&folder()), 16, false);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_computes_a_cold_key_behind_sentinels() {
+    one_computes_a_cold_key(behind_sentinels(&Sentinels::start(), &folder()), 16, false);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_computes_a_cold_key_behind_sentinels() {
+    one_computes_a_cold_key(behind_sentinels(&Sentinels::start(), &folder()), 64, true);
 }
 
 #[test]
@@ -190,6 +205,14 @@ fn another_takes_over(place: Place) -> Duration {
 fn another_process_takes_over_from_one_that_was_killed_within_two_leases_on_redis() {
     let (server, folder) = (RedisServer::start(), folder());
     let place = on_redis(&server, &folder);
+    let lease = place.lease;
+    assert!(another_takes_over(place) <= 2 * lease);
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_was_killed_within_two_leases_behind_sentinels() {
+    let (servers, folder) = (Sentinels::start(), folder());
+    let place = behind_sentinels(&servers, &folder);
     let lease = place.lease;
     assert!(another_takes_over(place) <= 2 * lease);
 }

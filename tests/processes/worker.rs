@@ -10,7 +10,7 @@ use cachekit::testing::waiting;
 use cachekit::{Region, RegionBuilder};
 use cachekit_backends::file::FileStore;
 use cachekit_backends::redis::Redis;
-use cachekit_test_servers::{Process, poll_until};
+use cachekit_test_servers::{MASTER, Process, poll_until};
 use serde::{Deserialize, Serialize};
 
 /// How long a value is fresh.
@@ -29,6 +29,8 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Store {
     Redis(String),
+    /// Where they are.
+    Sentinels(Vec<String>),
     Files(PathBuf),
 }
 
@@ -43,6 +45,7 @@ impl Place {
         let region = region.read_timeout(Duration::from_secs(20)).write_timeout(Duration::from_secs(20));
         match &self.store {
             Store::Redis(url) => region.backend(Redis::connect(url).unwrap()),
+            Store::Sentinels(addresses) => region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()),
             Store::Files(folder) => region.backend(FileStore::new(folder)),
         }
     }

@@ -10,7 +10,7 @@ use crate::redis::RedisServer;
 use crate::{free_port, poll_until};
 
 /// How the sentinels call the master.
-pub const MASTER: &str = "cachekit";
+pub const MASTER: &str = "mymaster";
 
 /// The file that a sentinel keeps its settings in.
 const SETTINGS: &str = "sentinel.conf";
