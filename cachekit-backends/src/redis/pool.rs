@@ -35,9 +35,10 @@ struct Socket {
 
 impl Pool {
     fn take(&self, number: u64, now: Instant) -> Option<Socket> {
+        // Closed when the lock is free again.
+        let mut left = Vec::new();
         let mut idle = self.lock();
         leave_old(&mut idle, now);
-        let mut left = Vec::new();
         while let Some(Idle { socket, .. }) = idle.pop_back() {
             if socket.number == number {
                 return Some(socket);

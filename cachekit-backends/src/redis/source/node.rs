@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cachekit::Error;
@@ -49,9 +50,17 @@ impl Node {
 
     /// What tells one from others: all that a connection depends on, secrets among it.
     pub(super) fn identity(&self) -> String {
+        // What a client of somebody else's trusts is not known here: such a one is nobody's but its own.
+        static CLIENTS: AtomicU64 = AtomicU64::new(0);
         let redis = self.info.redis_settings();
         let (db, user, password) = (redis.db(), redis.username(), redis.password());
-        let tls = self.tls.as_ref().map(Tls::identity).unwrap_or_default();
+        let tls = match (&self.tls, self.info.addr()) {
+            (Some(tls), _) => tls.identity(),
+            (None, ConnectionAddr::TcpTls { tls_params: Some(_), .. }) => {
+                format!("client {}", CLIENTS.fetch_add(1, Ordering::Relaxed))
+            }
+            (None, _) => String::new(),
+        };
         format!("{:?} {db} {user:?} {password:?} {:?} {tls}", self.info.addr(), self.info.tcp_settings())
     }
 
