@@ -108,7 +108,7 @@ impl Redis {
     ///
     /// If the URL is none, or a certificate or a key cannot be read ([`is_refused`](Error::is_refused)).
     #[cfg(feature = "tls")]
-    pub fn connect_by(url: &str, tls: Tls) -> Result<Self, Error> {
+    pub fn connect_with_tls(url: &str, tls: Tls) -> Result<Self, Error> {
         Source::parse(url, Login::default(), Some(tls)).map(|source| Self { server: Ok(Server::shared(source)) })
     }
 

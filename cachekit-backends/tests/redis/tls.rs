@@ -95,7 +95,7 @@ fn is_refused(redis: &Redis, why: &str) {
 #[test]
 fn the_suite_passes_over_encrypted_connections() {
     let encrypted = Encrypted::start(false);
-    let connect = || Redis::connect_by(&encrypted.url(), encrypted.authority.trusted()).unwrap();
+    let connect = || Redis::connect_with_tls(&encrypted.url(), encrypted.authority.trusted()).unwrap();
     Conformance::new(connect).shared().run();
 }
 
@@ -106,37 +106,38 @@ fn who_asks_says_so_by_a_certificate() {
     let [certificate, key] = encrypted.authority.sign("me");
     let own = trusted().certificate(certificate, key.clone());
     let shown = format!("{own:?}");
-    works(&Redis::connect_by(&encrypted.url(), own).unwrap());
+    works(&Redis::connect_with_tls(&encrypted.url(), own).unwrap());
     assert!(!shown.contains("KEY") && !shown.contains(&key), "{shown}");
-    is_refused(&Redis::connect_by(&encrypted.url(), trusted()).unwrap(), "CertificateRequired");
+    is_refused(&Redis::connect_with_tls(&encrypted.url(), trusted()).unwrap(), "CertificateRequired");
     let [certificate, key] = Authority::new().sign("me");
-    is_refused(&Redis::connect_by(&encrypted.url(), trusted().certificate(certificate, key)).unwrap(), "alert");
+    is_refused(&Redis::connect_with_tls(&encrypted.url(), trusted().certificate(certificate, key)).unwrap(), "alert");
 }
 
 #[test]
 fn a_server_that_nobody_vouches_for_is_refused() {
     let encrypted = Encrypted::start(false);
     is_refused(&Redis::connect(&encrypted.url()).unwrap(), "certificate");
-    is_refused(&Redis::connect_by(&encrypted.url(), Authority::new().trusted()).unwrap(), "certificate");
+    is_refused(&Redis::connect_with_tls(&encrypted.url(), Authority::new().trusted()).unwrap(), "certificate");
     let by_address = encrypted.url().replace("localhost", "127.0.0.1");
-    is_refused(&Redis::connect_by(&by_address, encrypted.authority.trusted()).unwrap(), "not valid for name");
+    is_refused(&Redis::connect_with_tls(&by_address, encrypted.authority.trusted()).unwrap(), "not valid for name");
 }
 
 #[test]
 fn a_server_that_does_not_encrypt_is_refused() {
     let encrypted = Encrypted::start(false);
     let plain = format!("rediss://localhost:{}", encrypted.server.port());
-    is_refused(&Redis::connect_by(&plain, encrypted.authority.trusted()).unwrap(), "TLS");
+    is_refused(&Redis::connect_with_tls(&plain, encrypted.authority.trusted()).unwrap(), "TLS");
 }
 
 #[test]
 fn certificates_that_cannot_be_read_are_refused() {
-    let told = |tls: Tls| Redis::connect_by("rediss://localhost", tls).unwrap_err();
+    let told = |tls: Tls| Redis::connect_with_tls("rediss://localhost", tls).unwrap_err();
     let [certificate, _] = Authority::new().sign("me");
     for tls in [Tls::new().roots("hunter2"), Tls::new().certificate(certificate, "hunter2")] {
         let error = told(tls);
         assert!(error.is_refused() && !error.to_string().contains("hunter2"), "{error}");
     }
-    let plain = Redis::connect_by("redis://localhost", Tls::new().roots(Authority::new().certificate)).unwrap_err();
+    let plain =
+        Redis::connect_with_tls("redis://localhost", Tls::new().roots(Authority::new().certificate)).unwrap_err();
     assert!(plain.to_string().contains("rediss://"), "{plain}");
 }

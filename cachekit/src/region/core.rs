@@ -67,9 +67,8 @@ pub(crate) struct Core {
 /// A table of the region, with its function.
 type Attached = (Arc<dyn Near>, Option<&'static FnInfo>);
 
-/// One insertion in so many looks at entries to see whether they can still be served, at two for each of those.
-///
-/// Together they take a third of the time that they take one by one, as the looks do not wait for one another.
+/// One insertion in so many looks at entries to see whether they can still be served, at two for each of those: the clock, the
+/// settings and the lock of the queues are asked for once for all of them.
 const SWEEP_EVERY: u32 = 8;
 
 impl Core {

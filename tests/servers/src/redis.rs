@@ -167,17 +167,26 @@ pub(crate) fn command_at(port: u16, password: Option<&str>, words: &[&str]) -> O
 }
 
 fn spawn(directory: &TempDir, port: u16, password: Option<&str>, arguments: &[String]) -> Child {
-    let program = env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
-    let mut command = Command::new(&program);
+    let mut command = program();
     command.current_dir(directory.path());
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--unixsocket", "socket"]);
     command.args(["--save", "", "--appendonly", "no"]).args(arguments);
     if let Some(password) = password {
         command.args(["--requirepass", password, "--masterauth", password]);
     }
+    begun(&mut command)
+}
+
+/// `redis-server`, with nothing to do yet.
+pub(crate) fn program() -> Command {
+    Command::new(env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into()))
+}
+
+/// Starts it, with nothing to read and nobody to talk to.
+pub(crate) fn begun(command: &mut Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap_or_else(|error| {
-        let program = program.display();
+        let program = command.get_program().display();
         panic!("`{program}` cannot be started ({error}): install Redis, on Debian `apt-get install redis-server`")
     })
 }

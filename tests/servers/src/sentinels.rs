@@ -1,12 +1,11 @@
 //! A master, a replica, and three sentinels that watch over them.
 
-use std::env;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
 use tempfile::TempDir;
 
-use crate::redis::RedisServer;
+use crate::redis::{self, RedisServer};
 use crate::{free_port, poll_until};
 
 /// How the sentinels call the master.
@@ -125,7 +124,7 @@ impl Sentinels {
     }
 
     fn ask(&self, port: u16, words: &[&str]) -> String {
-        crate::redis::command_at(port, self.password.as_deref(), words).expect("a sentinel answers")
+        redis::command_at(port, self.password.as_deref(), words).expect("a sentinel answers")
     }
 
     fn ports(&self) -> impl Iterator<Item = u16> {
@@ -172,11 +171,7 @@ fn sentinel(master: &str, passwords: Option<[&str; 2]>) -> (Child, u16, TempDir)
 }
 
 fn spawn(directory: &TempDir) -> Child {
-    let program = env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
-    let mut command = Command::new(&program);
-    command.arg(directory.path().join(SETTINGS)).arg("--sentinel");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("redis-server has started before")
+    redis::begun(redis::program().arg(directory.path().join(SETTINGS)).arg("--sentinel"))
 }
 
 /// Whether it answers, rather than having ended because somebody else has the port.
@@ -186,7 +181,7 @@ fn comes_up(process: &mut Child, port: u16, password: Option<&str>) -> bool {
         if process.try_wait().ok().flatten().is_some() {
             return Some(false);
         }
-        let server = crate::redis::command_at(port, password, &["INFO", "server"])?;
+        let server = redis::command_at(port, password, &["INFO", "server"])?;
         server.contains(&itself).then_some(true)
     })
 }

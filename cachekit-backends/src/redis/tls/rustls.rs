@@ -23,7 +23,7 @@ use super::Files;
 /// use cachekit_backends::redis::{Redis, Tls};
 ///
 /// let tls = Tls::new().roots(fs::read("ca.pem")?).certificate(fs::read("me.pem")?, fs::read("me.key")?);
-/// let redis = Redis::connect_by("rediss://cache.internal:6380", tls)?;
+/// let redis = Redis::connect_with_tls("rediss://cache.internal:6380", tls)?;
 /// # let _ = redis;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
