@@ -252,7 +252,9 @@ impl Remote {
         let names: Vec<_> = tags.iter().map(|tag| self.names.tag_epoch(tag)).collect();
         let invalidated = self.delete(caller, names.clone()).await;
         let now = nanos(self.clock.now());
-        names.iter().for_each(|name| self.known.note(name, None, now));
+        for name in &names {
+            self.known.note(name, None, now);
+        }
         invalidated
     }
 
