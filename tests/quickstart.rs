@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cachekit_test_servers::{RedisServer, Sentinels};
+use cachekit_test_servers::{RedisCluster, RedisServer, Sentinels};
 
 /// How many files were analysed in each pass of a run.
 #[derive(Debug)]
@@ -67,6 +67,14 @@ fn behind_sentinels_the_second_run_computes_nothing() {
     let addresses = format!("{:?}", servers.addresses());
     let those_of_the_example = "[\"127.0.0.1:26379\", \"127.0.0.1:26380\", \"127.0.0.1:26381\"]";
     run_twice(&configuration("sentinels.toml", those_of_the_example, &addresses));
+}
+
+#[test]
+fn on_a_cluster_the_second_run_computes_nothing() {
+    let cluster = RedisCluster::start();
+    let addresses = format!("{:?}", cluster.addresses());
+    let those_of_the_example = "[\"127.0.0.1:7000\", \"127.0.0.1:7001\", \"127.0.0.1:7002\"]";
+    run_twice(&configuration("cluster.toml", those_of_the_example, &addresses));
 }
 
 #[test]

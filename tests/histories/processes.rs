@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cachekit::RegionBuilder;
 use cachekit_backends::file::FileStore;
 use cachekit_backends::redis::Redis;
-use cachekit_test_servers::{MASTER, Process, RedisServer, Sentinels};
+use cachekit_test_servers::{MASTER, Process, RedisCluster, RedisServer, Sentinels};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -33,6 +33,7 @@ struct Order {
 enum Store {
     Redis { url: String, prefix: String },
     Sentinels { addresses: Vec<String>, prefix: String },
+    Cluster { addresses: Vec<String>, prefix: String },
     Files(PathBuf),
 }
 
@@ -42,6 +43,9 @@ impl Store {
             Self::Redis { url, prefix } => region.backend(Redis::connect(&url).unwrap()).key_prefix(prefix),
             Self::Sentinels { addresses, prefix } => {
                 region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()).key_prefix(prefix)
+            }
+            Self::Cluster { addresses, prefix } => {
+                region.backend(Redis::cluster(addresses).connect().unwrap()).key_prefix(prefix)
             }
             Self::Files(folder) => region.backend(FileStore::new(folder)),
         }
@@ -110,6 +114,19 @@ fn no_stale_fill_by_processes_behind_sentinels() {
         let store = Store::Sentinels { addresses: servers.addresses(), prefix: format!("{seed}:") };
         history(Plan { kind: Kind::Plain, seed, hold: 300_000 }, &store, folder.path())
     });
+}
+
+#[test]
+fn no_stale_fill_by_processes_on_a_cluster() {
+    let _turn = turn();
+    let cluster = RedisCluster::start();
+    for kind in [Kind::Plain, Kind::Near] {
+        all_are_fine(kind, 4, |seed| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::Cluster { addresses: cluster.addresses(), prefix: format!("{kind:?} {seed}:") };
+            history(Plan { kind, seed, hold: 300_000 }, &store, folder.path())
+        });
+    }
 }
 
 #[test]

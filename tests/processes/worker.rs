@@ -31,6 +31,7 @@ pub(crate) enum Store {
     Redis(String),
     /// Where they are.
     Sentinels(Vec<String>),
+    Cluster(Vec<String>),
     Files(PathBuf),
 }
 
@@ -46,6 +47,7 @@ impl Place {
         match &self.store {
             Store::Redis(url) => region.backend(Redis::connect(url).unwrap()),
             Store::Sentinels(addresses) => region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()),
+            Store::Cluster(addresses) => region.backend(Redis::cluster(addresses).connect().unwrap()),
             Store::Files(folder) => region.backend(FileStore::new(folder)),
         }
     }
