@@ -5,9 +5,11 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle};
+use tokio::time::{Sleep, sleep};
 
 use super::fault::{Fault, FaultKind};
 use super::wakes::Wakes;
@@ -24,6 +26,12 @@ pub(super) fn driver() -> Result<&'static Driver, Fault> {
     DRIVER.get_or_try_init(start).map_err(|error| {
         Fault::new(FaultKind::Unable, format_args!("the thread of the connections could not be started: {error}"))
     })
+}
+
+/// A time that passes wherever somebody waits for it.
+pub(super) fn timer(span: Duration) -> Result<Sleep, Fault> {
+    let _entered = driver()?.runtime.enter();
+    Ok(sleep(span))
 }
 
 fn start() -> io::Result<Driver> {

@@ -48,6 +48,9 @@ pub(super) enum Kept {
     Unproven,
 }
 
+/// How often in a row a backend may offer something newer than what a caller has seen, which then finds nothing to serve.
+const MOST_OFFERS: u32 = 32;
+
 impl Call {
     /// What the caller does next in a region with a backend; whether the caller can be told an error of that.
     pub(super) async fn step_through(
@@ -111,6 +114,7 @@ impl Call {
         let until = backing.waits_until.unwrap_or_else(|| self.patience(&at).until);
         let key = reading.key.clone();
         let hold = lead.baggage(|| Hold::new(&remote, key)).expect("nothing but a lease is the baggage of a flight");
+        let mut offers = 0;
         for attempt in 0_u32.. {
             // Nobody who comes from here on is told what this request finds.
             lead.ask();
@@ -164,6 +168,12 @@ impl Call {
                         return Claimed::Serve(found.served(Source::Backend));
                     }
                     backing.reading = Some(reading);
+                    offers += 1;
+                    if offers == MOST_OFFERS {
+                        // Its reads lag behind, or somebody stores what nobody can read, again and again.
+                        remote.tell(&Error::backend("it offers as newer what it does not show to who reads"));
+                        break;
+                    }
                 }
                 Ok(Acquired::Busy(left)) => {
                     asking.into_iter().for_each(Asking::refused);

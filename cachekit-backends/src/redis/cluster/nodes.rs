@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::map::Map;
 use super::spread::{Spread, Told};
-use crate::redis::driver::driver;
+use crate::redis::driver::{driver, timer};
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::request::Request;
 use crate::redis::server::{Registry, Server};
@@ -315,12 +315,6 @@ async fn follow(shared: Arc<Shared>) {
             return;
         }
     }
-}
-
-/// A time limit, wherever it is waited for.
-fn timer(span: Duration) -> Result<Sleep, Fault> {
-    let _entered = driver()?.runtime.enter();
-    Ok(sleep(span))
 }
 
 /// Waits for all of them, but no longer than this.
