@@ -218,7 +218,10 @@ fn a_backend_that_offers_for_ever_what_it_has_shown_is_not_asked_for_ever() {
 
 /// Shows to who reads what was stored a while ago, as a replica does that lags behind.
 #[derive(Clone, Debug, Default)]
-struct Lagging(Arc<Mutex<Option<HashMap<String, Option<Content>>>>>);
+struct Lagging(Arc<Mutex<Option<Shown>>>);
+
+/// What was stored when it was first read since then.
+type Shown = HashMap<String, Option<Content>>;
 
 impl Proxy for Lagging {
     fn get_many<'a>(

@@ -45,8 +45,8 @@ impl Authority {
     /// The files of a certificate for somebody of these names, of its key, and of the authority's certificate.
     fn files<const N: usize>(&self, names: [&str; N]) -> (TempDir, [String; 3]) {
         let (files, [certificate, key]) = (TempDir::new().unwrap(), self.sign(names));
-        let named = [("server.pem", &certificate), ("server.key", &key), ("ca.pem", &self.certificate)];
-        let paths = named.map(|(name, text)| {
+        let texts = [("server.pem", &certificate), ("server.key", &key), ("ca.pem", &self.certificate)];
+        let paths = texts.map(|(name, text)| {
             let path: PathBuf = files.path().join(name);
             fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()

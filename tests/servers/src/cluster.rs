@@ -137,7 +137,9 @@ impl RedisCluster {
             if names.is_empty() {
                 break;
             }
-            names.iter().for_each(|name| self.hand_over(handover, name));
+            for name in names {
+                self.hand_over(handover, name);
+            }
         }
         // The new owner first: nobody is told of one who does not know it.
         let others = (0..3).filter(|place| ![handover.to, handover.from].contains(place));

@@ -168,7 +168,8 @@ impl Nodes {
     /// As [`ask`](Self::ask), for tasks. A server that does not answer in time is a fault of what it was asked only.
     async fn ask_shared(&self, requests: Asked<'_>, limit: Duration) -> Result<Vec<Result<Value, Fault>>, Fault> {
         // The caller gives up when the limit has passed, so it has to be told before.
-        let (until, mut over) = (limit - limit / 16, pin!(timer(limit - limit / 16)?));
+        let until = limit.saturating_sub(limit / 16);
+        let mut over = pin!(timer(until)?);
         let begun = Instant::now();
         let mut map = self.map_shared(&mut over, limit).await?;
         let mut spread = requests.spread(&map);
