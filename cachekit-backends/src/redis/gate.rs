@@ -48,6 +48,11 @@ impl Gate {
         Ok(Pass { gate: self, alone: true, number })
     }
 
+    /// Why nobody waits for a connection: the last one failed, be it that somebody tries again.
+    pub(super) fn is_shut(&self, number: u64) -> Option<Fault> {
+        self.lock().as_ref().filter(|shut| shut.number == number).map(|shut| shut.fault.clone())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Shut>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
