@@ -78,9 +78,9 @@ impl Sentinels {
     /// Has a replica answer reads, one for each process, as long as there is one that follows the master; everything else is
     /// the master's. Default: so are reads.
     ///
-    /// A replica is behind its master, by milliseconds as a rule: what was invalidated or set within that time may not be
-    /// seen yet, by whoever did it neither. One that has lost its master is left when the sentinels have noticed, which may
-    /// take some 20 seconds.
+    /// A replica is behind its master, by milliseconds as a rule: what others have invalidated or set within that time may not
+    /// be seen yet. Whoever has done so itself reads from the master for a second. A replica that has lost its master is
+    /// left when the sentinels have noticed, which may take some 20 seconds.
     pub fn read_from_replicas(mut self) -> Self {
         self.reads_replicas = true;
         self

@@ -86,7 +86,8 @@ pub(crate) struct Flight {
     /// The region's epoch when the computation began; a caller who sees another does not join.
     epoch: Epoch,
     /// What the backend said of epochs before the computation began, as a number; 0 without a backend. A caller to whom it
-    /// said something else does not join; one to whom it said nothing does.
+    /// said something else does not join; one to whom it said nothing waits, and takes no result but of those to whom it
+    /// said nothing either.
     ground: u64,
     /// What the leaders of the flight share, one after the other; it is dropped with the flight.
     baggage: Mutex<Option<Arc<dyn Any + Send + Sync>>>,

@@ -107,6 +107,11 @@ pub(crate) enum Ended {
 }
 
 impl Follower {
+    /// Whether the backend has said something of epochs before the computation began.
+    pub(crate) fn has_ground(&self) -> bool {
+        self.flight.ground != 0
+    }
+
     pub(super) fn new(flights: &Arc<Flights>, key: &FlightKey, flight: Arc<Flight>, asked: u64) -> Self {
         Self {
             flights: Arc::clone(flights),

@@ -207,9 +207,17 @@ impl Call {
             Step::Fail(error) => (self.recalled(&error, request), Why::Missing, None),
             Step::Compute(lead, why, backing) => (Waited::Compute(lead), why, backing),
             Step::Wait(follower, patience, backing) => {
+                // Who was told nothing by the backend may know of an invalidation that those do not who were told something
+                // before: it waits for them, so that there is no herd, and looks again.
+                let is_told = backing.as_ref().is_none_or(|backing| backing.reading.is_some());
+                let distrusts = !is_told && follower.has_ground();
                 // Boxed, so that those who need not wait are small.
                 let ended = Box::pin(follower.wait_async(&patience)).await;
-                (self.waited(ended, request, backing.as_deref()), Why::Missing, backing)
+                let waited = match ended {
+                    Ended::With(Outcome::Value { .. } | Outcome::Error(_)) if distrusts => Waited::Again,
+                    ended => self.waited(ended, request, backing.as_deref()),
+                };
+                (waited, Why::Missing, backing)
             }
         };
         let lead = match waited {

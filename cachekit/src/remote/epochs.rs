@@ -83,13 +83,12 @@ impl Remote {
             let paid = if self.owed.any() { Box::pin(self.pay(caller, &keys)).await } else { Ok(()) };
             let (at, unix) = (nanos(self.clock.now()), self.unix_now());
             let owed = match paid {
-                Ok(()) => None,
                 // What the others have is served.
                 Err(error) if error.is_partial() && !self.owed.concerns(&keys[entries..]) => {
                     Some((error, self.owed.among(&keys[..entries])))
                 }
                 Err(error) if self.owed.concerns(&keys) => return Err(error),
-                Err(_) => None,
+                Ok(()) | Err(_) => None,
             };
             let mut contents = self
                 .ask(Kind::Read, caller, |backend, context| async move {
@@ -106,7 +105,9 @@ impl Remote {
             let mut found: Vec<_> =
                 contents.by_ref().take(entries).inspect(|content| self.miss(content.as_ref())).collect();
             if let Some((error, places)) = owed {
-                places.into_iter().for_each(|place| found[place] = Some(Content::Unknown(error.clone())));
+                for place in places {
+                    found[place] = Some(Content::Unknown(error.clone()));
+                }
             }
             let name = self.names.region_epoch();
             let region = match self.epoch(&name, contents.next().flatten(), at)?.as_ref().and_then(halves) {

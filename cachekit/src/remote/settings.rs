@@ -144,7 +144,9 @@ impl Breaker {
 
     /// How long at most a value that was computed during an outage is kept in this process. Default: 10 s.
     ///
-    /// Zero keeps none: each call then goes to the function. All of them go when the backend works again.
+    /// Zero keeps none: each call then goes to the function. All of them go when the backend works again, and those for want of
+    /// one of several servers after this time. It is also for how long a process may leave off asking for the epoch that such
+    /// a server has, for the one that it has seen last to count.
     pub const fn near(mut self, ttl: Duration) -> Self {
         self.near = ttl;
         self

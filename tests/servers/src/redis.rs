@@ -151,6 +151,13 @@ impl RedisServer {
     }
 }
 
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// Sends a command to what listens on a port of the loopback interface.
 pub(crate) fn command_at(port: u16, password: Option<&str>, words: &[&str]) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
