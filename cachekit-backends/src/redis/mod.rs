@@ -47,7 +47,6 @@ mod server;
 mod slot;
 mod source;
 mod tls;
-mod wakes;
 
 use std::fmt;
 use std::sync::Arc;
