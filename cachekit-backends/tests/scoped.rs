@@ -50,7 +50,7 @@ fn set(store: &Scoped, key: &str, row: &Row) {
 fn get(store: &Scoped, key: &str) -> Option<Row> {
     match answer(store.get(key, context()))? {
         Content::Live(live) => live.value::<Row>().cloned(),
-        Content::Bytes(_) => panic!("a live object was stored"),
+        Content::Bytes(_) | Content::Unknown(_) => panic!("a live object was stored"),
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Untagged,
     Codec,
     Backend,
+    Partial,
     Timeout,
     Refused,
     Check,
@@ -55,6 +56,13 @@ impl Error {
     #[must_use]
     pub fn backend(reason: impl fmt::Display) -> Self {
         Self::new(Kind::Backend, format!("the backend failed: {reason}"))
+    }
+
+    /// One of several servers of a backend cannot be reached, or one content cannot be stored: what the backend is asked for
+    /// besides goes its way, so this does not count toward the [`Breaker`](crate::Breaker).
+    #[must_use]
+    pub fn partial(reason: impl fmt::Display) -> Self {
+        Self::new(Kind::Partial, format!("a part of the backend failed: {reason}"))
     }
 
     /// A backend did not answer within its time limit.
@@ -109,7 +117,13 @@ impl Error {
     /// The backend failed, did not answer in time, or cannot be used at all.
     #[must_use]
     pub fn is_backend(&self) -> bool {
-        matches!(self.0.kind, Kind::Backend | Kind::Timeout | Kind::Refused)
+        matches!(self.0.kind, Kind::Backend | Kind::Partial | Kind::Timeout | Kind::Refused)
+    }
+
+    /// A part of the backend failed, and the others work: see [`partial`](Self::partial).
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.0.kind == Kind::Partial
     }
 
     /// The backend did not answer in time.

@@ -12,6 +12,7 @@ mod idle;
 mod leases;
 mod many;
 mod methods;
+mod parts;
 mod proxies;
 mod records;
 mod scoped;

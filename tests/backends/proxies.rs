@@ -21,6 +21,7 @@ impl Diary {
         let about = match put.content {
             Content::Bytes(bytes) => Record::read(bytes.clone()).unwrap().envelope().clone(),
             Content::Live(live) => live.envelope().clone(),
+            Content::Unknown(why) => panic!("nothing is stored: {why}"),
         };
         let tags: Vec<_> = about.tags.iter().map(|(name, _)| name.as_str()).collect();
         let ttl = about.fresh_until - about.created;

@@ -155,7 +155,7 @@ impl Model {
                 let value = live.value::<String>().cloned().unwrap_or_default();
                 Content::Live(cachekit::backend::Live::new(live.envelope().clone(), value))
             }
-            Content::Live(_) => put.content.clone(),
+            Content::Live(_) | Content::Unknown(_) => put.content.clone(),
         };
         entry.content = Some((content, until));
     }

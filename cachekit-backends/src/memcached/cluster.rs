@@ -7,7 +7,7 @@ use cachekit::Error;
 use cachekit::backend::Context;
 
 use super::address::Address;
-use super::fault::{Fault, FaultKind};
+use super::fault::Fault;
 use super::patience::Patience;
 use super::ring::Ring;
 use super::run::{join, run};
@@ -28,11 +28,6 @@ impl Cluster {
         }
         let ring = Ring::new(&addresses);
         Ok(Self { servers: addresses.into_iter().map(Server::shared).collect(), ring })
-    }
-
-    /// Whether there is more than one server.
-    fn is_several(&self) -> bool {
-        self.servers.len() > 1
     }
 
     /// Has a step taken for each key by its server; what came of each, in the order of the keys.
@@ -73,10 +68,9 @@ impl Cluster {
             shares.into_iter().zip(&self.servers).filter(|((places, _), _)| !places.is_empty()).collect();
         let patience = Patience::of(context, shares.len() > 1);
         let runs = shares.into_iter().map(|((places, steps), server)| async move {
+            let told = |fault: Fault| fault.told(&server.address, operation, self.servers.len() > 1);
             let done = run(server, steps, patience).await;
-            places
-                .into_iter()
-                .zip(done.into_iter().map(|done| done.map_err(|fault| self.told(&fault, server, operation))))
+            places.into_iter().zip(done.into_iter().map(move |done| done.map_err(told)))
         });
         let runs = join(runs.collect()).await;
         let mut done: Vec<_> = (0..count).map(|_| None).collect();
@@ -84,12 +78,6 @@ impl Cluster {
             done[place] = Some(result);
         }
         done.into_iter().flatten().collect()
-    }
-
-    fn told(&self, fault: &Fault, server: &Server, operation: &str) -> Error {
-        let place = server.address.to_string();
-        let _ = (self.is_several(), FaultKind::Broken);
-        fault.told(&place, operation)
     }
 }
 

@@ -74,13 +74,16 @@ impl Fault {
         self.kind == FaultKind::TooLarge || kept.iter().any(|kept| self.reason.contains(kept))
     }
 
-    /// What the caller is told.
-    pub(super) fn told(&self, place: &str, operation: &str) -> Error {
+    /// What the caller is told, of the only server or of one of several.
+    pub(super) fn told(&self, place: impl fmt::Display, operation: &str, is_several: bool) -> Error {
         let reason = format_args!("memcached at {place}, `{operation}`: {}", self.reason);
         match self.kind {
             FaultKind::Refused => Error::refused(reason),
+            // The other values go their way, and so do the other servers.
+            FaultKind::TooLarge => Error::partial(reason),
+            _ if is_several => Error::partial(reason),
             FaultKind::Late => Error::timeout(reason),
-            FaultKind::Broken | FaultKind::Unable | FaultKind::TooLarge => Error::backend(reason),
+            FaultKind::Broken | FaultKind::Unable => Error::backend(reason),
         }
     }
 }

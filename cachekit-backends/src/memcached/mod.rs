@@ -158,7 +158,16 @@ impl Backend for Memcached {
     }
 
     fn get_many<'a>(&'a self, keys: &'a [&'a str], context: Context) -> Answer<'a, Vec<Option<Content>>> {
-        self.many("get", Ok(keys.iter().map(|key| (*key, Get::new(key))).collect()), context, all)
+        let steps = keys.iter().map(|key| (*key, Get::new(key))).collect();
+        self.many("get", Ok(steps), context, |found| {
+            // What one of several servers has that does not answer is not known; what the others have is.
+            let some_answer = found.iter().any(Result::is_ok);
+            let known = |found: Result<_, Error>| match found {
+                Err(error) if error.is_partial() && some_answer => Ok(Some(Content::Unknown(error))),
+                found => found,
+            };
+            found.into_iter().map(known).collect()
+        })
     }
 
     fn set_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, ()> {

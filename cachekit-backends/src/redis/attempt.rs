@@ -1,6 +1,6 @@
 //! What becomes of an attempt to have a request carried out: the same for threads and tasks.
 
-use redis::{RedisResult, Value};
+use redis::{RedisResult, ServerError, Value};
 
 use super::fault::{self, Fault, FaultKind};
 use super::request::Form;
@@ -19,7 +19,7 @@ pub(super) enum Next {
     /// Once more, on a new connection.
     Anew,
     /// It is over, and the connection is good.
-    Over(Result<Value, Fault>),
+    Over(Value),
     /// It is over, and so is the connection.
     Lost(Fault),
 }
@@ -32,15 +32,17 @@ impl Attempt {
     /// `kept` says that the connection has been there before the request: the server may have left it since.
     pub(super) fn next(&mut self, answer: RedisResult<Value>, kept: bool) -> Next {
         match answer {
-            Ok(value) => match complaint(&value) {
-                None => Next::Over(Ok(value)),
-                Some(error) if error.code() == "NOSCRIPT" && !self.form.spelt_out => {
+            Ok(value) => {
+                if !self.form.spelt_out && complaint(&value, |error| error.code() == "NOSCRIPT").is_some() {
                     self.form.spelt_out = true;
-                    Next::SpeltOut
+                    return Next::SpeltOut;
                 }
-                Some(error) if fault::parts(error) => Next::Lost(Fault::said(error)),
-                Some(error) => Next::Over(Err(Fault::said(error))),
-            },
+                match complaint(&value, fault::parts) {
+                    Some(error) => Next::Lost(Fault::said(error)),
+                    // Of others, whoever reads the answer makes something.
+                    None => Next::Over(value),
+                }
+            }
             Err(error) => {
                 let fault = Fault::of(&error);
                 if fault.kind == FaultKind::Broken && kept && !self.form.again {
@@ -53,11 +55,11 @@ impl Attempt {
     }
 }
 
-/// What a server complains of first.
-fn complaint(value: &Value) -> Option<&redis::ServerError> {
+/// What a server complains of, if it is this.
+fn complaint(value: &Value, is_this: fn(&ServerError) -> bool) -> Option<&ServerError> {
     match value {
-        Value::ServerError(error) => Some(error),
-        Value::Array(values) => values.iter().find_map(complaint),
+        Value::ServerError(error) => Some(error).filter(|error| is_this(error)),
+        Value::Array(values) => values.iter().find_map(|value| complaint(value, is_this)),
         _ => None,
     }
 }

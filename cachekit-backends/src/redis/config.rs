@@ -1,11 +1,10 @@
-//! A server as a configuration names it: by a URL, or as the master of some sentinels, with what says who asks.
+//! A server as a configuration names it: by a URL, as the master of some sentinels, or as a cluster, with what says who asks.
 
 use cachekit::Error;
 use cachekit::config::Settings;
 use serde::Deserialize;
 
 use super::Redis;
-use super::server::Server;
 use super::source::{Login, Source};
 use super::tls::{self, Files};
 
@@ -16,6 +15,7 @@ struct Address {
     url: Option<String>,
     sentinels: Option<Vec<String>>,
     master: Option<String>,
+    cluster: Option<Vec<String>>,
     sentinel_user: Option<String>,
     sentinel_password: Option<String>,
     user: Option<String>,
@@ -26,22 +26,26 @@ struct Address {
 
 /// The server of these settings.
 pub(super) fn redis(settings: Settings) -> Result<Redis, Error> {
-    let Address { url, sentinels, master, sentinel_user, sentinel_password, user, password, database, tls } =
+    let Address { url, sentinels, master, cluster, sentinel_user, sentinel_password, user, password, database, tls } =
         settings.read()?;
     let login = Login { user, password, database };
     let asks = Login { user: sentinel_user, password: sentinel_password, database: None };
     let tls = tls.map(|files| tls::by_files(&files)).transpose()?;
-    let source = match (url, sentinels, master) {
-        (Some(_), None, None) if asks.is_there() => {
-            return Err(Error::refused("`sentinel_user` and `sentinel_password` need `sentinels`"));
-        }
-        (Some(url), None, None) => Source::parse(&url, login, tls)?,
-        (None, Some(addresses), Some(master)) => {
+    if sentinels.is_none() && asks.is_there() {
+        return Err(Error::refused("`sentinel_user` and `sentinel_password` need `sentinels`"));
+    }
+    match (url, sentinels, master, cluster) {
+        (Some(url), None, None, None) => Source::parse(&url, login, tls).map(Redis::of),
+        (None, Some(addresses), Some(master), None) => {
             let mut sentinels = Redis::sentinels(master, addresses);
             (sentinels.nodes, sentinels.asks, sentinels.tls) = (login, asks, tls);
-            return sentinels.connect();
+            sentinels.connect()
         }
-        _ => return Err(Error::refused("write either `url`, or `sentinels` and `master`")),
-    };
-    Ok(Redis { server: Ok(Server::shared(source)) })
+        (None, None, None, Some(addresses)) => {
+            let mut cluster = Redis::cluster(addresses);
+            (cluster.login, cluster.tls) = (login, tls);
+            cluster.connect()
+        }
+        _ => Err(Error::refused("write one of `url`, `sentinels` with `master`, and `cluster`")),
+    }
 }

@@ -63,7 +63,8 @@ impl Fault {
         let kind = match code {
             "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => FaultKind::Refused,
             "MOVED" | "ASK" | "CROSSSLOT" => {
-                return Self::new(FaultKind::Refused, "it is part of a cluster, which is not supported yet");
+                let reason = "it is part of a cluster: name it by `Redis::cluster`, or `cluster` in place of `url`";
+                return Self::new(FaultKind::Refused, reason);
             }
             "ERR" if NEVER.iter().any(|never| details.contains(never)) => FaultKind::Refused,
             _ => FaultKind::Unable,
@@ -80,6 +81,16 @@ impl Fault {
             fault.kind = FaultKind::Refused;
         }
         fault
+    }
+
+    /// What the caller is told of one of several servers.
+    pub(super) fn told_of_part(&self, place: &str, operation: &str) -> Error {
+        match self.kind {
+            FaultKind::Refused => self.told(place, operation),
+            FaultKind::Late | FaultKind::Broken | FaultKind::Unable => {
+                Error::partial(format_args!("Redis at {place}, `{operation}`: {}", self.reason))
+            }
+        }
     }
 
     /// What the caller is told.

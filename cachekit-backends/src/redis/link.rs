@@ -16,7 +16,7 @@ use super::attempt::{Attempt, Next};
 use super::driver::driver;
 use super::fault::Fault;
 use super::reads::Reads;
-use super::request::{Packed, Request};
+use super::request::{Pack, Packed};
 use super::server::Server;
 
 /// How long a connection may take to come up, whoever waits for it.
@@ -49,7 +49,7 @@ struct Wire {
 }
 
 /// Has a request carried out.
-pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Duration) -> Result<Value, Fault> {
+pub(super) async fn ask(server: &Arc<Server>, request: &impl Pack, limit: Duration) -> Result<Value, Fault> {
     // Pinned here, since a future that is handed on is moved.
     let asked = pin!(async {
         let mut attempt = Attempt::default();
@@ -63,7 +63,7 @@ pub(super) async fn ask(server: &Arc<Server>, request: &Request<'_>, limit: Dura
                         server.link.leave(&wire.answers);
                         break;
                     }
-                    Next::Over(answer) => return answer,
+                    Next::Over(answer) => return Ok(answer),
                     Next::Lost(fault) => {
                         server.link.leave(&wire.answers);
                         server.source.doubt();

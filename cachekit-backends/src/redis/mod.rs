@@ -1,4 +1,4 @@
-//! A Redis server as a backend, for threads and for tasks: one, or the master that sentinels name.
+//! A Redis server as a backend, for threads and for tasks: one, the master that sentinels name, or those of a cluster.
 //!
 //! Values and leases are plain strings of Redis; what has to be one step is a script. A thread that may block has a
 //! connection of its own from a pool; tasks share one connection, which lives on a thread of this module, so that they
@@ -30,8 +30,17 @@
 //! master = "mymaster"
 //! password = "secret"
 //! ```
+//!
+//! And `cluster` names some servers of a cluster, as [`Redis::cluster`] does:
+//!
+//! ```toml
+//! [regions.users.redis]
+//! cluster = ["one.internal:6379", "two.internal:6379", "three.internal:6379"]
+//! password = "secret"
+//! ```
 
 mod attempt;
+mod cluster;
 mod config;
 mod driver;
 mod fault;
@@ -47,6 +56,7 @@ mod server;
 mod slot;
 mod source;
 mod tls;
+mod watched;
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +66,8 @@ use cachekit::Error;
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Patch, Put, Token};
 use redis::Value;
 
+pub use self::cluster::Cluster;
+use self::cluster::{Asked, Nodes};
 use self::fault::Fault;
 use self::request::Request;
 pub use self::sentinels::Sentinels;
@@ -67,13 +79,22 @@ pub use self::tls::Tls;
 /// How long anybody waits for an answer: a day is no limit that a caller would notice.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A Redis server.
+/// A Redis server, the master that sentinels name, or a cluster.
 ///
 /// All of one address, database and user share their connections, which are made when they are needed, end when the last
 /// of them is dropped, and are replaced when they fail. It is the version 7.0 that this is tested with.
 #[derive(Clone)]
 pub struct Redis {
-    server: Result<Arc<Server>, Error>,
+    target: Result<Target, Error>,
+}
+
+/// Who is asked.
+#[derive(Clone)]
+enum Target {
+    /// One server: that of an address, or whoever is the master.
+    Server(Arc<Server>),
+    /// The servers of a cluster, each for its keys.
+    Cluster(Arc<Nodes>),
 }
 
 cachekit::backend_factory! { "redis" => config::redis }
@@ -87,7 +108,7 @@ impl Redis {
     /// # Errors
     ///
     /// If the URL is none of these ([`is_refused`](Error::is_refused)). `rediss://`, which
-    /// encrypts, needs the feature `tls`; clusters are not supported yet.
+    /// encrypts, needs the feature `tls`.
     ///
     /// ```
     /// use cachekit_backends::redis::Redis;
@@ -98,7 +119,7 @@ impl Redis {
     /// # Ok::<(), cachekit::Error>(())
     /// ```
     pub fn connect(url: &str) -> Result<Self, Error> {
-        Source::parse(url, Login::default(), None).map(|source| Self { server: Ok(Server::shared(source)) })
+        Source::parse(url, Login::default(), None).map(Self::of)
     }
 
     /// As [`connect`](Self::connect), for a URL that begins with `rediss://`, with roots or a certificate of one's own.
@@ -108,7 +129,7 @@ impl Redis {
     /// If the URL is none, or a certificate or a key cannot be read ([`is_refused`](Error::is_refused)).
     #[cfg(feature = "tls")]
     pub fn connect_with_tls(url: &str, tls: Tls) -> Result<Self, Error> {
-        Source::parse(url, Login::default(), Some(tls)).map(|source| Self { server: Ok(Server::shared(source)) })
+        Source::parse(url, Login::default(), Some(tls)).map(Self::of)
     }
 
     /// The master of this name, as its sentinels say: `host:port` of as many of them as there are.
@@ -121,6 +142,20 @@ impl Redis {
     /// See [`Sentinels`] for who asks.
     pub fn sentinels(master: impl Into<String>, addresses: impl IntoIterator<Item = impl Into<String>>) -> Sentinels {
         Sentinels::new(master.into(), addresses.into_iter().map(Into::into).collect())
+    }
+
+    /// The cluster to which these servers belong: `host:port` of some of them; the others are found.
+    ///
+    /// Each key is asked for where it is, several servers side by side. One that is lost takes its keys with it and nothing
+    /// else: they are computed, while what the others have is served, by the epochs that this process has seen last. A slot
+    /// that is handed over, or taken over by a replica, is followed.
+    ///
+    /// A cluster whose servers refuse everything while a slot has none (`cluster-require-full-coverage yes`, as a Redis
+    /// is shipped) is lost with one of them; `no` is what a cache needs.
+    ///
+    /// See [`Cluster`] for who asks.
+    pub fn cluster(addresses: impl IntoIterator<Item = impl Into<String>>) -> Cluster {
+        Cluster::new(addresses.into_iter().map(Into::into).collect())
     }
 
     /// The server that a client of the crate `redis`, of its version 1, is made for; of the client only that, the
@@ -137,30 +172,51 @@ impl Redis {
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "as one hands over what one no longer needs")]
     pub fn from_client(client: ::redis::Client) -> Self {
-        Self { server: Source::single(client.get_connection_info()).map(Server::shared) }
+        let source = Source::node(client.get_connection_info(), None);
+        Self { target: source.map(|source| Target::Server(Server::shared(source))) }
+    }
+
+    fn of(source: Source) -> Self {
+        Self { target: Ok(Target::Server(Server::shared(source))) }
+    }
+
+    fn of_cluster(nodes: Arc<Nodes>) -> Self {
+        Self { target: Ok(Target::Cluster(nodes)) }
     }
 
     /// Has a request carried out, as the caller waits, and reads the answer.
-    fn ask<'a, T: 'a>(
+    fn ask<'a, T: Send + 'a>(
         &'a self,
         request: Result<Request<'a>, Error>,
         context: Context,
         read: impl FnOnce(Value) -> Result<T, Fault> + Send + 'a,
     ) -> Answer<'a, T> {
-        let (server, request) = match (&self.server, request) {
-            (Ok(server), Ok(request)) => (server, request),
+        let (target, request) = match (&self.target, request) {
+            (Ok(target), Ok(request)) => (target, request),
             (Err(error), _) => return Err(error.clone()).into(),
             (_, Err(error)) => return Err(error).into(),
         };
         let limit = context.limit().min(LONGEST);
-        if context.may_block() {
-            let value = pool::ask(server, &request, limit).and_then(read);
-            return value.map_err(|fault| fault.told(&server.place, request.operation)).into();
+        match target {
+            Target::Server(server) if context.may_block() => {
+                let value = pool::ask(server, &request, limit).and_then(read);
+                value.map_err(|fault| fault.told(&server.place, request.operation)).into()
+            }
+            Target::Server(server) => Answer::later(async move {
+                let value = link::ask(server, &request, limit).await.and_then(read);
+                value.map_err(|fault| fault.told(&server.place, request.operation))
+            }),
+            Target::Cluster(nodes) => {
+                let operation = request.operation;
+                nodes.answer(Asked::Keys(request), operation, context.may_block(), limit, move |mut answers| {
+                    let value = match answers.len() {
+                        1 => answers.remove(0),
+                        _ => answers.into_iter().collect::<Result<_, _>>().map(Value::Array),
+                    };
+                    value.and_then(read).map_err(|fault| fault.told_of_part(&nodes.place, operation))
+                })
+            }
         }
-        Answer::later(async move {
-            let value = link::ask(server, &request, limit).await.and_then(read);
-            value.map_err(|fault| fault.told(&server.place, request.operation))
-        })
     }
 }
 
@@ -187,7 +243,11 @@ impl Backend for Redis {
         if keys.is_empty() {
             return Ok(Vec::new()).into();
         }
-        self.ask(Ok(Request::get_many(keys)), context, |value| reply::each(value, keys.len(), reply::content))
+        let request = Request::get_many(keys);
+        if let Ok(Target::Cluster(nodes)) = &self.target {
+            return nodes.get_many(request, context.may_block(), context.limit().min(LONGEST));
+        }
+        self.ask(Ok(request), context, |value| reply::each(value, keys.len(), reply::content))
     }
 
     fn set_many<'a>(&'a self, puts: &'a [Put<'a>], context: Context) -> Answer<'a, ()> {
@@ -268,6 +328,9 @@ impl Backend for Redis {
     }
 
     fn ping(&self, context: Context) -> Answer<'_, ()> {
+        if let Ok(Target::Cluster(nodes)) = &self.target {
+            return nodes.ping(context.may_block(), context.limit().min(LONGEST));
+        }
         self.ask(Ok(Request::ping()), context, |value| reply::pong(&value))
     }
 }
@@ -276,8 +339,9 @@ impl Backend for Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut redis = f.debug_tuple("Redis");
-        match &self.server {
-            Ok(server) => redis.field(server),
+        match &self.target {
+            Ok(Target::Server(server)) => redis.field(server),
+            Ok(Target::Cluster(nodes)) => redis.field(nodes),
             Err(error) => redis.field(error),
         };
         redis.finish()

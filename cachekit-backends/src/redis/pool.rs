@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Connection, ConnectionLike, RedisResult, Value};
+use redis::{Connection, RedisResult, Value};
 
 use super::attempt::{Attempt, Next};
 use super::fault::Fault;
-use super::request::{Packed, Request};
+use super::request::{Form, Pack, Packed};
 use super::server::Server;
 
 /// How many connections are kept that nobody uses.
@@ -73,32 +73,59 @@ fn leave_old(idle: &mut VecDeque<Idle>, now: Instant) {
 }
 
 /// Has a request carried out, and blocks the thread meanwhile.
-pub(super) fn ask(server: &Server, request: &Request<'_>, limit: Duration) -> Result<Value, Fault> {
+pub(super) fn ask(server: &Server, request: &impl Pack, limit: Duration) -> Result<Value, Fault> {
+    send(server, request, limit).answer()
+}
+
+/// Sends a request, where there is a connection; its answer can be waited for when others are sent.
+pub(super) fn send<'a, R: Pack>(server: &'a Server, request: &'a R, limit: Duration) -> Sent<'a, R> {
     let begun = Instant::now();
-    let mut attempt = Attempt::default();
-    let mut kept = server.pool.take(server.source.number(), begun);
-    loop {
-        let was_kept = kept.is_some();
-        let mut socket = match kept.take() {
-            Some(socket) => socket,
-            None => connect(server, limit.saturating_sub(begun.elapsed()))?,
-        };
+    let kept = server.pool.take(server.source.number(), begun).map(|mut socket| {
+        let sent = socket.send(&request.pack(Form::default()), limit);
+        (socket, sent)
+    });
+    Sent { server, request, limit, begun, kept }
+}
+
+/// A request that is under way.
+pub(super) struct Sent<'a, R> {
+    server: &'a Server,
+    request: &'a R,
+    limit: Duration,
+    begun: Instant,
+    /// The connection that it was sent on, and what it takes to answer.
+    kept: Option<(Socket, RedisResult<Replies>)>,
+}
+
+impl<R: Pack> Sent<'_, R> {
+    /// Waits for the answer, and does what it takes to have one.
+    pub(super) fn answer(self) -> Result<Value, Fault> {
+        let Self { server, request, limit, begun, mut kept } = self;
+        let mut attempt = Attempt::default();
         loop {
-            let answer = socket.exchange(&request.pack(attempt.form()), limit);
-            match attempt.next(server.still(socket.number, answer), was_kept) {
-                Next::SpeltOut => {}
-                Next::Anew => {
-                    server.pool.clear();
-                    break;
-                }
-                Next::Over(answer) => {
-                    server.pool.put(socket, Instant::now());
-                    return answer;
-                }
-                Next::Lost(fault) => {
-                    server.pool.clear();
-                    server.source.doubt();
-                    return Err(fault);
+            let was_kept = kept.is_some();
+            let (mut socket, mut sent) = match kept.take() {
+                Some((socket, sent)) => (socket, Some(sent)),
+                None => (connect(server, limit.saturating_sub(begun.elapsed()))?, None),
+            };
+            loop {
+                let sent = sent.take().unwrap_or_else(|| socket.send(&request.pack(attempt.form()), limit));
+                let answer = sent.and_then(|replies| socket.receive(replies, limit, begun));
+                match attempt.next(server.still(socket.number, answer), was_kept) {
+                    Next::SpeltOut => {}
+                    Next::Anew => {
+                        server.pool.clear();
+                        break;
+                    }
+                    Next::Over(answer) => {
+                        server.pool.put(socket, Instant::now());
+                        return Ok(answer);
+                    }
+                    Next::Lost(fault) => {
+                        server.pool.clear();
+                        server.source.doubt();
+                        return Err(fault);
+                    }
                 }
             }
         }
@@ -114,8 +141,41 @@ fn connect(server: &Server, limit: Duration) -> Result<Socket, Fault> {
     Ok(Socket { connection, limit: None, number })
 }
 
+/// How many replies a request has.
+#[derive(Clone, Copy)]
+enum Replies {
+    One,
+    Many(usize),
+}
+
 impl Socket {
-    fn exchange(&mut self, packed: &Packed<'_>, limit: Duration) -> RedisResult<Value> {
+    fn send(&mut self, packed: &Packed<'_>, limit: Duration) -> RedisResult<Replies> {
+        self.limit(limit)?;
+        let (bytes, replies) = match packed {
+            Packed::Read(command) => (command.get_packed_command(), Replies::One),
+            Packed::One(command) => (command.get_packed_command(), Replies::One),
+            Packed::Many(pipeline) => (pipeline.get_packed_pipeline(), Replies::Many(pipeline.len())),
+        };
+        self.connection.send_packed_command(&bytes)?;
+        Ok(replies)
+    }
+
+    /// Waits no longer than what is left of the limit, where others were waited for before.
+    fn receive(&mut self, replies: Replies, limit: Duration, begun: Instant) -> RedisResult<Value> {
+        let passed = begun.elapsed();
+        if passed > limit / 4 {
+            self.limit(limit.saturating_sub(passed))?;
+        }
+        match replies {
+            Replies::One => self.connection.recv_response(),
+            Replies::Many(count) => {
+                (0..count).map(|_| self.connection.recv_response()).collect::<RedisResult<_>>().map(Value::Array)
+            }
+        }
+    }
+
+    /// How long it reads and writes at most, from now on.
+    fn limit(&mut self, limit: Duration) -> RedisResult<()> {
         if self.limit != Some(limit) {
             // The system knows no limit of nothing.
             let set = Some(limit.max(Duration::from_millis(1)));
@@ -123,13 +183,6 @@ impl Socket {
             self.connection.set_write_timeout(set)?;
             self.limit = Some(limit);
         }
-        match packed {
-            Packed::Read(command) => self.connection.req_command(command),
-            Packed::One(command) => self.connection.req_command(command),
-            Packed::Many(pipeline) => {
-                let bytes = pipeline.get_packed_pipeline();
-                self.connection.req_packed_commands(&bytes, 0, pipeline.len()).map(Value::Array)
-            }
-        }
+        Ok(())
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn acquired(value: Value) -> Result<Acquired, Fault> {
 pub(super) fn done(value: &Value) -> Result<(), Fault> {
     match value {
         Value::ServerError(error) => Err(Fault::said(error)),
+        Value::Array(values) => values.iter().try_for_each(done),
         _ => Ok(()),
     }
 }

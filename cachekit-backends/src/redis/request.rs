@@ -7,7 +7,7 @@ use std::time::Duration;
 use cachekit::Error;
 use cachekit::backend::{Claim, Content, Lease, Patch, Put, Token};
 use cachekit::record::HEAD;
-use redis::{Cmd, Pipeline};
+use redis::{Arg, Cmd, Pipeline};
 use smallvec::{SmallVec, smallvec};
 
 use super::script::{self, Script};
@@ -38,6 +38,11 @@ enum Argument<'a> {
     Patch(Patch),
     /// Whether an attempt before this one may have been carried out.
     Again,
+}
+
+/// What can be sent, as often as it takes.
+pub(super) trait Pack {
+    fn pack(&self, form: Form) -> Packed<'_>;
 }
 
 /// How a request is packed.
@@ -156,7 +161,47 @@ impl<'a> Request<'a> {
         Self { operation, steps: Steps::Script(script, calls) }
     }
 
-    pub(super) fn pack(&self, form: Form) -> Packed<'_> {
+    /// Which servers of a cluster have which slots.
+    pub(super) fn slots() -> Self {
+        let mut slots = redis::cmd("CLUSTER");
+        slots.arg("SLOTS");
+        Self::command("connect", slots)
+    }
+
+    /// The same as requests for one key each, with the slots of their names; none where it is about no key.
+    pub(super) fn by_key(self) -> Vec<(Request<'a>, u16)> {
+        let Self { operation, steps } = self;
+        let alone = |steps| Self { operation, steps };
+        match steps {
+            Steps::Read(get) => names(&get)
+                .map(|name| {
+                    let mut get = redis::cmd("GET");
+                    get.arg(name);
+                    (alone(Steps::Command(get)), slot::slot(name))
+                })
+                .collect(),
+            Steps::Command(delete) => {
+                let names: Vec<_> = names(&delete).collect();
+                let of_each = names.chunks(2).map(|both| {
+                    let mut delete = redis::cmd("UNLINK");
+                    delete.arg(both);
+                    (alone(Steps::Command(delete)), slot::slot(both[0]))
+                });
+                of_each.collect()
+            }
+            Steps::Script(script, calls) => {
+                let of_each = calls.into_iter().map(|call| {
+                    let slot = slot::slot(&call.names[0]);
+                    (alone(Steps::Script(script, vec![call])), slot)
+                });
+                of_each.collect()
+            }
+        }
+    }
+}
+
+impl Pack for Request<'_> {
+    fn pack(&self, form: Form) -> Packed<'_> {
         match &self.steps {
             Steps::Read(command) => Packed::Read(command),
             Steps::Command(command) => Packed::One(Cow::Borrowed(command)),
@@ -172,6 +217,14 @@ impl<'a> Request<'a> {
             }
         }
     }
+}
+
+/// The names in a command that is about nothing else.
+fn names(command: &Cmd) -> impl Iterator<Item = &str> {
+    command.args_iter().skip(1).filter_map(|name| match name {
+        Arg::Simple(name) => std::str::from_utf8(name).ok(),
+        _ => None,
+    })
 }
 
 impl Call<'_> {

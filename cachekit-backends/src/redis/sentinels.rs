@@ -5,7 +5,6 @@ use std::fmt;
 use cachekit::Error;
 
 use super::Redis;
-use super::server::Server;
 use super::source::{Login, Source};
 use super::tls::Tls;
 
@@ -81,7 +80,7 @@ impl Sentinels {
     /// If no sentinels are named, or one of them has no address ([`is_refused`](Error::is_refused)).
     pub fn connect(self) -> Result<Redis, Error> {
         let source = Source::sentinels(&self.master, &self.addresses, &self.asks, self.nodes, self.tls.as_ref())?;
-        Ok(Redis { server: Ok(Server::shared(source)) })
+        Ok(Redis::of(source))
     }
 }
 

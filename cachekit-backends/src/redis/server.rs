@@ -23,27 +23,39 @@ pub(super) struct Server {
     pub(super) link: Link,
 }
 
-/// The servers in use, by what tells their sources apart.
-static SERVERS: Mutex<Option<HashMap<String, Weak<Server>>>> = Mutex::new(None);
+/// What this process is connected to, by what tells it apart, for as long as somebody needs it.
+pub(super) struct Registry<T>(Mutex<Option<HashMap<String, Weak<T>>>>);
 
-impl Server {
-    /// The server behind a source.
-    pub(super) fn shared(source: Source) -> Arc<Self> {
-        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = servers.get_or_insert_default();
-        let identity = source.identity();
-        if let Some(server) = servers.get(&identity).and_then(Weak::upgrade) {
-            return server;
+static SERVERS: Registry<Server> = Registry::new();
+
+impl<T> Registry<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// The one of this identity, made where there is none.
+    pub(super) fn shared(&self, identity: String, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_default();
+        if let Some(shared) = known.get(&identity).and_then(Weak::upgrade) {
+            return shared;
         }
-        servers.retain(|_, server| server.strong_count() > 0);
-        let (pool, link) = (Pool::default(), Link::default());
-        let server = Arc::new(Self { place: source.place(), source, gate: Gate::default(), pool, link });
-        servers.insert(identity, Arc::downgrade(&server));
-        server
+        known.retain(|_, shared| shared.strong_count() > 0);
+        let made = Arc::new(make());
+        known.insert(identity, Arc::downgrade(&made));
+        made
     }
 }
 
 impl Server {
+    /// The server behind a source.
+    pub(super) fn shared(source: Source) -> Arc<Self> {
+        SERVERS.shared(source.identity(), || {
+            let (pool, link) = (Pool::default(), Link::default());
+            Self { place: source.place(), source, gate: Gate::default(), pool, link }
+        })
+    }
+
     /// What a server has answered, unless another one has taken its place meanwhile: what it has carried out may be lost.
     pub(super) fn still(&self, number: u64, answer: RedisResult<Value>) -> RedisResult<Value> {
         if self.source.number() == number {

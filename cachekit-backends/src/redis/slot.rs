@@ -32,6 +32,33 @@ pub(super) fn lease(key: &str) -> String {
     }
 }
 
+/// How many slots a cluster has.
+pub(super) const SLOTS: u16 = 16_384;
+
+/// The slot that a cluster keeps a name in, as its specification has it: CRC16 (XMODEM) of the tag.
+pub(super) fn slot(name: &str) -> u16 {
+    let tag = tag(name).unwrap_or(name);
+    let crc = tag.bytes().fold(0_u16, |crc, byte| (crc << 8) ^ CRC16[usize::from(crc.to_be_bytes()[0] ^ byte)]);
+    crc % SLOTS
+}
+
+/// What a byte adds to the checksum.
+const CRC16: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc << 1) ^ ((crc >> 15) * 0x1021);
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
 enum Kind {
     Plain,
     Tagged,
@@ -71,14 +98,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// As the specification of clusters has it: CRC16 (XMODEM) of the tag, modulo 16384.
-    fn slot(name: &str) -> u16 {
-        let crc = tag(name).unwrap_or(name).bytes().fold(0_u16, |crc, byte| {
-            (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| (crc << 1) ^ ((crc >> 15) * 0x1021))
-        });
-        crc % 16384
-    }
 
     /// Texts that are likely to be in each other's way.
     fn key() -> impl Strategy<Value = String> {

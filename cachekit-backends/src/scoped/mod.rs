@@ -99,7 +99,7 @@ impl Backend for Scoped {
                 .shelf(|contents| contents.get(put.key).cloned())
                 .flatten()
                 .unwrap_or_else(|| self.0.add(put.key, bytes)),
-            Content::Live(_) => self.0.find(put.key).unwrap_or_else(|| {
+            Content::Live(_) | Content::Unknown(_) => self.0.find(put.key).unwrap_or_else(|| {
                 let add = |contents: &mut HashMap<String, Content>| {
                     contents.entry(put.key.to_owned()).or_insert_with(|| put.content.clone()).clone()
                 };

@@ -1,5 +1,6 @@
 //! What is peculiar to Redis as a backend; what it shares with all others is tested by the suite in `conformance`.
 
+mod cluster;
 mod conformance;
 mod connections;
 mod faults;

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::Error;
 use crate::record::{EXPIRED_AT, Envelope};
 
 /// What a backend keeps under a key, and hands back as it is.
@@ -13,15 +14,18 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// A value as it is in this process, for a backend that [keeps live objects](super::Backend::keeps_live).
     Live(Live),
+    /// Nobody knows what is stored, for this reason: one of several servers has it, and cannot be reached. Part of an answer
+    /// for [several keys](super::Backend::get_many), of which others are known; never stored.
+    Unknown(Error),
 }
 
 impl Content {
-    /// The bytes, unless it is a live object.
+    /// The bytes, if it is some.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
-            Self::Live(_) => None,
+            Self::Live(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -40,6 +44,7 @@ impl Content {
                 live.envelope.expired |= marks;
                 marks
             }
+            Self::Unknown(_) => false,
         }
     }
 }
@@ -56,6 +61,7 @@ impl fmt::Debug for Content {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
             Self::Live(live) => live.fmt(f),
+            Self::Unknown(why) => f.debug_tuple("Unknown").field(why).finish(),
         }
     }
 }

@@ -36,7 +36,8 @@
 //!     whoever waits when that has passed, and may have been carried out, may be yet, or never is, and harms no other. Any
 //!     limit will do, one of no time among them.
 //! 15. **Errors are told**: what cannot be carried out is an error, never silence, and holds no secrets: one that can never
-//!     succeed is [`Error::refused`], one that is late [`Error::timeout`], all others are [`Error::backend`]. None is a panic.
+//!     succeed is [`Error::refused`], one that is late [`Error::timeout`], one that concerns some keys only, since one of several
+//!     servers cannot be reached, [`Error::partial`], all others are [`Error::backend`]. None is a panic.
 
 mod answer;
 mod content;
@@ -235,6 +236,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn delete<'a>(&'a self, key: &'a str, context: Context) -> Answer<'a, ()>;
 
     /// What is stored under each of the keys. As provided, one after the other.
+    ///
+    /// A store of several servers, of which some cannot be reached, answers with [`Content::Unknown`] for what they have, as
+    /// long as it can answer for another key.
     fn get_many<'a>(&'a self, keys: &'a [&'a str], context: Context) -> Answer<'a, Vec<Option<Content>>> {
         Answer::later(async move {
             let mut found = Vec::with_capacity(keys.len());

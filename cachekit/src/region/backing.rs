@@ -219,7 +219,7 @@ impl Call {
     /// What is stored, if it can be read.
     fn stored(&self, seen: &mut Seen) -> Stored {
         match seen.content.take() {
-            None => Stored::Nothing,
+            None | Some(Content::Unknown(_)) => Stored::Nothing,
             Some(Content::Live(live)) => Stored::Live(live),
             Some(Content::Bytes(bytes)) => {
                 let head = Head::from_slice(Claim::seen(&bytes));

@@ -60,7 +60,11 @@ impl Remote {
     ) -> BoxFuture<'a, Result<Seen, Error>> {
         Box::pin(async move {
             let mut seen = self.look_up_many(caller, Vec::from_iter(key), tags).await?;
-            Ok(seen.pop().expect("there is an answer for the epochs alone, too"))
+            let seen = seen.pop().expect("there is an answer for the epochs alone, too");
+            match seen.content {
+                Some(Content::Unknown(error)) => Err(error),
+                _ => Ok(seen),
+            }
         })
     }
 
@@ -95,14 +99,16 @@ impl Remote {
                 })
                 .await?
                 .into_iter();
-            let found: Vec<_> = contents.by_ref().take(entries).collect();
-            let region = match contents.next().flatten().as_ref().and_then(halves) {
+            let found: Vec<_> =
+                contents.by_ref().take(entries).inspect(|content| self.miss(content.as_ref())).collect();
+            let name = self.names.region_epoch();
+            let region = match self.epoch(&name, contents.next().flatten(), at)?.as_ref().and_then(halves) {
                 Some(region) => region,
                 None => Box::pin(self.new_region_epoch(caller)).await?,
             };
             let mut epochs = Vec::with_capacity(tags.len());
             for (tag, content) in tags.into_iter().zip(contents) {
-                let epoch = match content.as_ref().and_then(whole) {
+                let epoch = match self.epoch(&self.names.tag_epoch(&tag), content, at)?.as_ref().and_then(whole) {
                     Some(epoch) => epoch,
                     None => Box::pin(self.tag_epoch(caller, &tag, Some(TAG_KEPT))).await?,
                 };
@@ -111,6 +117,24 @@ impl Remote {
             let seen = |content| Seen { content, region, tags: epochs.clone(), at, unix };
             Ok(if entries == 0 { vec![seen(None)] } else { found.into_iter().map(seen).collect() })
         })
+    }
+
+    /// What is stored as an epoch, or was before the server was lost that has it.
+    fn epoch(&self, name: &str, found: Option<Content>, at: Nanos) -> Result<Option<Content>, Error> {
+        self.miss(found.as_ref());
+        if let Some(Content::Unknown(error)) = &found {
+            let stands_in = self.known.stands_in(name, at, nanos(self.settings.breaker.near));
+            return stands_in.map(Some).ok_or_else(|| error.clone());
+        }
+        self.known.note(name, found.as_ref(), at);
+        Ok(found)
+    }
+
+    /// Tells what could not be reached of an answer.
+    fn miss(&self, found: Option<&Content>) {
+        if let Some(Content::Unknown(error)) = found {
+            self.partly_failed(error);
+        }
     }
 
     /// The epochs of some tags, which are created where they are missing.
@@ -214,16 +238,24 @@ impl Remote {
     /// Invalidates every entry of the region for everyone.
     pub(crate) async fn invalidate_region(self: &Arc<Self>, caller: Caller<'_>, softly: bool) -> Result<(), Error> {
         let key = self.names.region_epoch();
-        if softly {
-            self.patch(caller, key, Patch::new(8, &random().to_le_bytes())).await
+        let invalidated = if softly {
+            self.patch(caller, key.clone(), Patch::new(8, &random().to_le_bytes())).await
         } else {
-            self.delete(caller, vec![key]).await
-        }
+            self.delete(caller, vec![key.clone()]).await
+        };
+        self.known.note(&key, None, nanos(self.clock.now()));
+        invalidated
     }
 
     /// Invalidates every entry that has one of the tags, for everyone.
     pub(crate) async fn invalidate_tags(self: &Arc<Self>, caller: Caller<'_>, tags: &[String]) -> Result<(), Error> {
-        self.delete(caller, tags.iter().map(|tag| self.names.tag_epoch(tag)).collect()).await
+        let names: Vec<_> = tags.iter().map(|tag| self.names.tag_epoch(tag)).collect();
+        let invalidated = self.delete(caller, names.clone()).await;
+        let now = nanos(self.clock.now());
+        for name in &names {
+            self.known.note(name, None, now);
+        }
+        invalidated
     }
 
     async fn patch(self: &Arc<Self>, caller: Caller<'_>, key: String, patch: Patch) -> Result<(), Error> {
@@ -262,12 +294,34 @@ impl Remote {
         if self.owed.any() && !self.is_removable() {
             return Err(Error::backend("it has not carried out invalidations, and removes nothing just now"));
         }
-        let due = self.owed.due(keys);
-        if !due.is_empty() {
-            self.remove(caller, due.iter().map(|(key, _)| key.clone()).collect()).await?;
-            self.owed.paid(&due);
+        // Of a store that fails in parts, whoever needs something makes up for that, and the probe for the others.
+        let others = keys.is_empty() || !self.has_partly_failed();
+        let due = self.owed.due(keys, if others { MOST_PAID } else { 0 });
+        if due.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let all = self.remove(caller, due.iter().map(|(key, _)| key.clone()).collect()).await;
+        match all {
+            Err(error) if error.is_partial() && due.len() > 1 => self.pay_each(caller, keys, due).await,
+            all => all.map(|()| self.owed.paid(&due)),
+        }
+    }
+
+    /// As [`pay`](Self::pay), one by one, since some of them cannot be reached: of those, those that concern nobody wait.
+    async fn pay_each(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        keys: &[String],
+        due: Vec<(String, u64)>,
+    ) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for debt in due.into_iter().filter(|(key, _)| keys.is_empty() || keys.contains(key)) {
+            match self.remove(caller, vec![debt.0.clone()]).await {
+                Ok(()) => self.owed.paid(&[debt]),
+                error => outcome = error,
+            }
+        }
+        outcome
     }
 
     pub(crate) fn unix_now(&self) -> UnixMillis {
@@ -340,15 +394,15 @@ impl Owed {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    /// These keys as far as they are among them, and some others.
-    fn due(&self, keys: &[String]) -> Vec<(String, u64)> {
+    /// These keys as far as they are among them, and so many others at most.
+    fn due(&self, keys: &[String], most: usize) -> Vec<(String, u64)> {
         if !self.any() {
             return Vec::new();
         }
         let debts = self.debts();
         let first = keys.iter().filter_map(|key| debts.keys.get_key_value(key));
         let others = debts.keys.iter().filter(|(key, _)| !keys.contains(key));
-        let due = first.chain(others.take(MOST_PAID));
+        let due = first.chain(others.take(most));
         due.map(|(key, failure)| (key.clone(), *failure)).collect()
     }
 

@@ -56,7 +56,7 @@ struct Asked {
 }
 
 /// A [`Put`] that is sent later.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Owned {
     key: String,
     content: Content,
@@ -133,13 +133,13 @@ impl Gathered {
         let asked = mem::take(&mut *self.gatherer.asked());
         let Some(remote) = &self.remote else { return };
         gets(asked.gets, remote, caller).await;
-        each(asked.adds, |adds| {
+        each(asked.adds, remote, |adds| {
             remote.ask_for(adds.len(), Kind::Write, caller, move |backend, context| async move {
                 backend.add_many(&adds.iter().map(Owned::put).collect::<Vec<_>>(), context).await
             })
         })
         .await;
-        each(asked.acquires, |leases| {
+        each(asked.acquires, remote, |leases| {
             remote.ask_for(leases.len(), Kind::Write, caller, move |backend, context| async move {
                 let leases: Vec<_> = leases
                     .iter()
@@ -149,31 +149,31 @@ impl Gathered {
             })
         })
         .await;
-        each(asked.renewals, |leases| {
+        each(asked.renewals, remote, |leases| {
             remote.ask_for(leases.len(), Kind::Write, caller, move |backend, context| async move {
                 let mut stand = Vec::with_capacity(leases.len());
-                for (key, lease) in &leases {
+                for (key, lease) in &*leases {
                     stand.push(backend.renew(key, *lease, context).await?);
                 }
                 Ok(stand)
             })
         })
         .await;
-        each(asked.sets, |sets| {
+        each(asked.sets, remote, |sets| {
             remote.ask_for(sets.len(), Kind::Write, caller, move |backend, context| async move {
                 backend.set_many(&sets.iter().map(Owned::put).collect::<Vec<_>>(), context).await?;
                 Ok(vec![(); sets.len()])
             })
         })
         .await;
-        each(asked.commits, |commits| {
+        each(asked.commits, remote, |commits| {
             remote.ask_for(commits.len(), Kind::Write, caller, move |backend, context| async move {
                 let commits: Vec<_> = commits.iter().map(|(put, token)| (put.put(), *token)).collect();
                 backend.commit_many(&commits, context).await
             })
         })
         .await;
-        each(asked.deletes, |deletes| {
+        each(asked.deletes, remote, |deletes| {
             remote.ask_for(deletes.len(), Kind::Removal, caller, move |backend, context| async move {
                 let keys: Vec<&str> = deletes.iter().flatten().map(String::as_str).collect();
                 backend.delete_many(&keys, context).await?;
@@ -181,7 +181,7 @@ impl Gathered {
             })
         })
         .await;
-        each(asked.ends, |ends| {
+        each(asked.ends, remote, |ends| {
             remote.ask_for(ends.len(), Kind::Removal, caller, move |backend, context| async move {
                 let ended: Vec<_> = ends.iter().map(|(key, token)| (&**key, *token)).collect();
                 backend.abandon_many(&ended, context).await?;
@@ -193,20 +193,36 @@ impl Gathered {
 }
 
 /// Asks for all, and tells each its own.
-async fn each<Q, T, F>(each: Each<Q, T>, ask: impl FnOnce(Vec<Q>) -> F)
+///
+/// Where some concern a part of the backend that cannot be reached, one is asked for after the other, for as long as a
+/// request may take.
+async fn each<Q, T, F>(each: Each<Q, T>, remote: &Remote, ask: impl Fn(Arc<[Q]>) -> F)
 where
+    Q: Clone,
     F: Future<Output = Result<Vec<T>, Error>>,
 {
     if each.is_empty() {
         return;
     }
     let (questions, callers): (Vec<_>, Vec<_>) = each.into_iter().unzip();
-    match ask(questions).await {
+    let questions: Arc<[Q]> = questions.into();
+    match ask(Arc::clone(&questions)).await {
         Ok(answers) if answers.len() == callers.len() => {
             // Who has gone needs no answer.
             callers.into_iter().zip(answers).for_each(|(caller, answer)| drop(caller.send(Ok(answer))));
         }
         Ok(_) => told(callers, &Error::backend("it answered for other keys")),
+        Err(error) if error.is_partial() && callers.len() > 1 => {
+            let until = remote.clock.now().saturating_add(remote.settings.write_timeout);
+            for (caller, question) in callers.into_iter().zip(&*questions) {
+                let mut answer = Err(error.clone());
+                if remote.clock.now() < until {
+                    let one = ask(Arc::from([question.clone()])).await;
+                    answer = one.and_then(|mut one| one.pop().ok_or_else(|| error.clone()));
+                }
+                drop(caller.send(answer));
+            }
+        }
         Err(error) => told(callers, &error),
     }
 }
@@ -219,7 +235,7 @@ fn told<T>(callers: Vec<Sender<Result<T, Error>>>, error: &Error) {
 
 /// Reads each key once: the epoch of the region is everyone's.
 async fn gets(gets: Each<Vec<String>, Vec<Option<Content>>>, remote: &Arc<Remote>, caller: Caller<'_>) {
-    each(gets, |wanted| {
+    each(gets, remote, |wanted| {
         let mut places = HashMap::new();
         let mut keys = Vec::new();
         let mut place = |key: String| {
@@ -229,7 +245,7 @@ async fn gets(gets: Each<Vec<String>, Vec<Option<Content>>>, remote: &Arc<Remote
             })
         };
         let wanted: Vec<Vec<usize>> =
-            wanted.into_iter().map(|wanted| wanted.into_iter().map(&mut place).collect()).collect();
+            wanted.iter().map(|wanted| wanted.iter().cloned().map(&mut place).collect()).collect();
         remote.ask_for(keys.len(), Kind::Read, caller, move |backend, context| async move {
             let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
             let found = backend.get_many(&asked, context).await?;

@@ -7,6 +7,7 @@
 mod breaker;
 mod epochs;
 mod gathered;
+mod known;
 mod lease;
 #[cfg(test)]
 mod model;
@@ -18,7 +19,7 @@ mod writing;
 use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use self::epochs::Lengthened;
 pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
 pub(crate) use self::gathered::Gathered;
+use self::known::Known;
 pub(crate) use self::lease::{Asking, Hold, Turn};
 use self::lease::{Renewals, back_off};
 use self::names::Names;
@@ -63,6 +65,9 @@ pub(crate) struct Remote {
     owed: Arc<Owed>,
     writers: Arc<Writers>,
     lengthened: Lengthened,
+    known: Known,
+    /// When a part of the backend has failed last, by the region's clock; 0 is never.
+    partly_failed: AtomicU64,
     renewals: Arc<Renewals>,
     pub(crate) limits: Arc<Limits>,
     alarms: Alarms,
@@ -148,6 +153,8 @@ impl Remote {
             owed,
             writers,
             lengthened: Lengthened::default(),
+            known: Known::default(),
+            partly_failed: AtomicU64::new(0),
             renewals: Arc::default(),
             alarms: Alarms::default(),
         }))
@@ -204,7 +211,9 @@ impl Remote {
 
     fn drop_stand_ins(&self) {
         let Some(core) = self.core.upgrade() else { return };
-        let works = [&self.reads, &self.writes, &self.removals].into_iter().all(|state| !state.is_failing());
+        // What stands in for a part of it goes by itself: nobody finds out when that works again.
+        let works = !self.has_partly_failed()
+            && [&self.reads, &self.writes, &self.removals].into_iter().all(|state| !state.is_failing());
         // Nobody finds out any more when a backend works again that has been replaced.
         let is_replaced = || core.remote().is_none_or(|remote| !std::ptr::eq(Arc::as_ptr(&remote), self));
         if (works || is_replaced()) && self.takes_stand_ins() {
@@ -370,6 +379,7 @@ impl Remote {
         let result = self.limited(limit, caller, operation).await;
         match &result {
             Ok(_) => self.changed(kind, state.succeeded()),
+            Err(error) if error.is_partial() => self.partly_failed(error),
             Err(error) => {
                 self.tell(error);
                 let (change, opens) = state.failed(self.settings.breaker.failures);
@@ -450,6 +460,18 @@ impl Remote {
             core.counters.count(Event::BackendError);
             events::backend_failed(&core.name, error);
         }
+    }
+
+    /// Tells a failure that says nothing of what else the backend is asked.
+    fn partly_failed(&self, error: &Error) {
+        self.partly_failed.store(nanos(self.clock.now()).max(1), Ordering::Release);
+        self.tell(error);
+    }
+
+    /// Whether a part of the backend has failed a short while ago.
+    fn has_partly_failed(&self) -> bool {
+        let last = self.partly_failed.load(Ordering::Acquire);
+        last != 0 && nanos(self.clock.now()).saturating_sub(last) <= nanos(self.settings.breaker.near)
     }
 
     /// What a change of health means for the region.

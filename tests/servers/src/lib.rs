@@ -3,12 +3,14 @@
 //! A server that cannot be had fails the test with a line that says what to install; nothing is skipped.
 #![forbid(unsafe_code)]
 
+mod cluster;
 mod memcached;
 mod process;
 mod proxy;
 mod redis;
 mod sentinels;
 
+pub use self::cluster::{Handover, RedisCluster};
 pub use self::memcached::MemcachedServer;
 pub use self::process::Process;
 pub use self::proxy::Proxy;

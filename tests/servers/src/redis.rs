@@ -79,6 +79,12 @@ impl RedisServer {
         self.port
     }
 
+    /// The port of its cluster's bus, where it was started with one.
+    pub(crate) fn bus(&self) -> Option<&str> {
+        let mut arguments = self.arguments.iter().skip_while(|argument| *argument != "--cluster-port");
+        arguments.nth(1).map(String::as_str)
+    }
+
     /// The path of its Unix socket.
     #[must_use]
     pub fn socket(&self) -> PathBuf {

@@ -34,17 +34,22 @@ pub(super) struct Login {
 impl Source {
     /// The server that a URL names; what it says of the login stands there or apart, not both.
     pub(super) fn parse(url: &str, login: Login, tls: Option<Tls>) -> Result<Self, Error> {
+        Self::node(&Self::info(url, login, tls.as_ref())?, tls)
+    }
+
+    /// What a URL says, with a login that stands apart.
+    pub(super) fn info(url: &str, login: Login, tls: Option<&Tls>) -> Result<ConnectionInfo, Error> {
         let info = login.added_to(parsed(url)?)?;
         let is_plain = !matches!(info.addr(), ConnectionAddr::TcpTls { .. });
         if is_plain && tls.is_some() {
             return Err(Error::refused("certificates are for URLs that begin with `rediss://`"));
         }
-        Node::new(&info, tls).map(|node| Self::Single(Box::new(node)))
+        Ok(info)
     }
 
-    /// The server that a client connects to.
-    pub(super) fn single(info: &ConnectionInfo) -> Result<Self, Error> {
-        Node::new(info, None).map(|node| Self::Single(Box::new(node)))
+    /// The server at one address.
+    pub(super) fn node(info: &ConnectionInfo, tls: Option<Tls>) -> Result<Self, Error> {
+        Node::new(info, tls).map(|node| Self::Single(Box::new(node)))
     }
 
     /// The master of this name; `sentinels` are `host:port`, or URLs with a login of their own.
@@ -138,6 +143,26 @@ impl Source {
     }
 }
 
+/// Host and port, if it has some.
+pub(super) fn host_of(info: &ConnectionInfo) -> Option<(String, u16)> {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => Some((host.clone(), *port)),
+        _ => None,
+    }
+}
+
+/// The same at another address.
+pub(super) fn at(info: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
+    let host = host.to_owned();
+    let address = match info.addr() {
+        ConnectionAddr::TcpTls { insecure, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: None }
+        }
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    info.clone().set_addr(address)
+}
+
 /// What a URL names.
 fn parsed(url: &str) -> Result<ConnectionInfo, Error> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
@@ -151,7 +176,8 @@ fn parsed(url: &str) -> Result<ConnectionInfo, Error> {
         }
         scheme if scheme.contains("sentinel") || scheme.contains("cluster") => {
             return Err(Error::refused(
-                "sentinels and clusters have no URL: for sentinels write `Redis::sentinels`, or `sentinels` and `master`",
+                "sentinels and clusters have no URL: write `Redis::sentinels` or `Redis::cluster`; in a configuration, \
+                 `sentinels` and `master`, or `cluster`",
             ));
         }
         _ => {

@@ -5,20 +5,21 @@
 //! to one knows its number, and lets it go when that is not the last one's.
 //! What it deliberately does not do: connect to the master.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use redis::ConnectionInfo;
 use redis::aio::MultiplexedConnection;
-use redis::{ConnectionAddr, ConnectionInfo};
-use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::at;
 use super::node::{Node, Wanted};
 use crate::redis::driver::driver;
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::tls::Tls;
+use crate::redis::watched::Watched;
 
 /// How long a sentinel may take to answer before another one is asked.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -43,39 +44,16 @@ struct Shared {
     /// Who asks the master, for which database; at the address of none.
     login: ConnectionInfo,
     tls: Option<Tls>,
-    state: Mutex<State>,
+    /// The master and its number.
+    master: Watched<(Arc<Node>, u64)>,
     /// How many masters there have been.
     number: AtomicU64,
-    /// For threads and for tasks: the state is another.
-    told: Condvar,
-    changed: Notify,
-    /// Somebody doubts the master, or nobody needs it any more.
-    doubted: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    master: Option<Arc<Node>>,
-    /// Why there is none.
-    fault: Option<Fault>,
-    follows: bool,
-    is_over: bool,
 }
 
 impl Sentinels {
     pub(super) fn new(name: String, sentinels: Vec<Node>, login: ConnectionInfo, tls: Option<Tls>) -> Self {
-        let shared = Shared {
-            name,
-            sentinels,
-            login,
-            tls,
-            state: Mutex::default(),
-            number: AtomicU64::new(0),
-            told: Condvar::new(),
-            changed: Notify::new(),
-            doubted: Notify::new(),
-        };
-        Self { shared: Arc::new(shared) }
+        let (master, number) = (Watched::default(), AtomicU64::new(0));
+        Self { shared: Arc::new(Shared { name, sentinels, login, tls, master, number }) }
     }
 
     /// The number of the master that was named last; 0 before there was one.
@@ -85,56 +63,27 @@ impl Sentinels {
 
     /// The master and its number, as soon as a sentinel has named it.
     pub(super) fn master(&self, limit: Duration) -> Result<(Arc<Node>, u64), Fault> {
-        let begun = Instant::now();
-        let mut state = self.begun()?;
-        loop {
-            if let Some(known) = self.shared.known(&state) {
-                return known;
-            }
-            let rest = limit.saturating_sub(begun.elapsed());
-            if rest.is_zero() {
-                return Err(Fault::late(limit));
-            }
-            state = self.shared.told.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.shared.master.get(limit, || self.follow())
     }
 
     /// As [`master`](Self::master), for tasks.
     pub(super) async fn master_shared(&self) -> Result<(Arc<Node>, u64), Fault> {
-        loop {
-            let changed = self.shared.changed.notified();
-            let known = self.shared.known(&*self.begun()?);
-            if let Some(known) = known {
-                return known;
-            }
-            changed.await;
-        }
+        self.shared.master.get_shared(|| self.follow()).await
     }
 
     /// Returns when another master than that of the number is named.
     pub(super) async fn switched(&self, number: u64) {
-        loop {
-            let changed = self.shared.changed.notified();
-            if self.number() != number {
-                return;
-            }
-            changed.await;
-        }
+        self.shared.master.until(|| self.number() != number).await;
     }
 
     /// The master does not answer, or says that it is none.
     pub(super) fn doubt(&self) {
-        self.shared.doubted.notify_one();
+        self.shared.master.doubt();
     }
 
-    /// The state, where somebody follows the sentinels by now.
-    fn begun(&self) -> Result<MutexGuard<'_, State>, Fault> {
-        let mut state = self.shared.lock();
-        if !state.follows {
-            driver()?.runtime.spawn(follow(Arc::clone(&self.shared)));
-            state.follows = true;
-        }
-        Ok(state)
+    fn follow(&self) -> Result<(), Fault> {
+        driver()?.runtime.spawn(follow(Arc::clone(&self.shared)));
+        Ok(())
     }
 
     pub(super) fn name(&self) -> &str {
@@ -152,57 +101,23 @@ impl Sentinels {
 
 impl Drop for Sentinels {
     fn drop(&mut self) {
-        self.shared.lock().is_over = true;
-        self.shared.doubted.notify_one();
+        self.shared.master.end();
     }
 }
 
 impl Shared {
-    fn known(&self, state: &State) -> Option<Result<(Arc<Node>, u64), Fault>> {
-        match (&state.master, &state.fault) {
-            (Some(master), _) => Some(Ok((Arc::clone(master), self.number.load(Ordering::Acquire)))),
-            (None, Some(fault)) => Some(Err(fault.clone())),
-            (None, None) => None,
-        }
-    }
-
     /// Somebody says who the master is; whether that is news.
     fn learn(&self, host: &str, port: u16) -> Result<bool, Fault> {
-        let host = host.to_owned();
-        let address = match self.login.addr() {
-            ConnectionAddr::TcpTls { insecure, .. } => {
-                ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: None }
+        let info = at(&self.login, host, port);
+        self.master.learn(|known| {
+            if known.is_some_and(|(master, _)| master.info.addr() == info.addr()) {
+                return Ok(None);
             }
-            _ => ConnectionAddr::Tcp(host, port),
-        };
-        let mut state = self.lock();
-        state.fault = None;
-        if state.master.as_ref().is_some_and(|master| *master.info.addr() == address) {
-            return Ok(false);
-        }
-        let node = Node::new(&self.login.clone().set_addr(address), self.tls.clone());
-        let node = node.map_err(|error| Fault::new(FaultKind::Refused, error))?;
-        state.master = Some(Arc::new(node));
-        self.number.fetch_add(1, Ordering::AcqRel);
-        self.tell(state);
-        Ok(true)
-    }
-
-    /// All sentinels have failed.
-    fn fail(&self, fault: Fault) {
-        let mut state = self.lock();
-        state.fault = Some(fault);
-        self.tell(state);
-    }
-
-    fn tell(&self, state: MutexGuard<'_, State>) {
-        drop(state);
-        self.told.notify_all();
-        self.changed.notify_waiters();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+            let node = Node::new(&info, self.tls.clone());
+            let node = node.map_err(|error| Fault::new(FaultKind::Refused, error))?;
+            let number = self.number.fetch_add(1, Ordering::AcqRel) + 1;
+            Ok(Some((Arc::new(node), number)))
+        })
     }
 }
 
@@ -217,10 +132,10 @@ async fn follow(shared: Arc<Shared>) {
         failed += 1;
         if failed >= shared.sentinels.len() {
             failed = 0;
-            shared.fail(fault);
+            shared.master.fail(fault);
             sleep(PAUSE).await;
         }
-        if shared.lock().is_over {
+        if shared.master.is_over() {
             return;
         }
     }
@@ -249,8 +164,8 @@ async fn listen(shared: &Shared, sentinel: &Node, failed: &mut usize) -> Result<
                     shared.learn(host, port)?;
                 }
             }
-            () = shared.doubted.notified() => {
-                if shared.lock().is_over {
+            () = shared.master.doubted() => {
+                if shared.master.is_over() {
                     return Ok(());
                 }
                 if !in_time(ask(shared, &mut connection)).await? {

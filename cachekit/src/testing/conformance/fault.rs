@@ -91,6 +91,7 @@ pub(super) enum Kept {
     Bytes(Vec<u8>),
     /// Where the object is, and whether somebody expired it.
     Live(usize, bool),
+    Unknown(String),
 }
 
 impl Kept {
@@ -103,6 +104,7 @@ impl Kept {
                 Self::from(&content)
             }
             Self::Live(place, _) => Self::Live(*place, true),
+            Self::Unknown(why) => Self::Unknown(why.clone()),
         }
     }
 }
@@ -112,6 +114,7 @@ impl From<&Content> for Kept {
         match content {
             Content::Bytes(bytes) => Self::Bytes(bytes.clone()),
             Content::Live(live) => Self::Live(Arc::as_ptr(&live.value).addr(), live.envelope.expired),
+            Content::Unknown(why) => Self::Unknown(why.to_string()),
         }
     }
 }
@@ -129,6 +132,7 @@ impl fmt::Debug for Kept {
             Self::Live(place, expired) => {
                 write!(f, "the live object at {place:#x}{}", if *expired { ", expired" } else { "" })
             }
+            Self::Unknown(why) => write!(f, "what nobody knows, since {why}"),
         }
     }
 }

@@ -1,0 +1,356 @@
+//! The servers of a cluster, as all backends of this process that are connected to it share them.
+//!
+//! Which of them has which slot is asked in the background: at first, when one does not answer or sends somebody to another
+//! one, and every now and then. Each server has connections and pauses of its own, so one that is lost holds up nobody who
+//! needs another.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachekit::Error;
+use cachekit::backend::{Answer, Content};
+use futures_util::future::BoxFuture;
+use redis::{ConnectionInfo, Value};
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::map::Map;
+use super::spread::{Spread, Told};
+use crate::redis::driver::driver;
+use crate::redis::fault::{Fault, FaultKind};
+use crate::redis::request::Request;
+use crate::redis::server::{Registry, Server};
+use crate::redis::source::{Login, Source, at, host_of};
+use crate::redis::tls::Tls;
+use crate::redis::watched::Watched;
+use crate::redis::{link, pool, reply};
+
+/// How long a server may take to say who has which slots.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long nobody asks after somebody has.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How often is asked where nobody doubts anything.
+const PULSE: Duration = Duration::from_secs(10);
+
+/// After how long a request is sent again whose slot is being handed over.
+const HANDED: Duration = Duration::from_millis(5);
+
+/// How many servers are remembered that have no slots.
+const MOST_IDLE: usize = 64;
+
+pub(in crate::redis) struct Nodes {
+    shared: Arc<Shared>,
+    /// The addresses, for messages.
+    pub(in crate::redis) place: String,
+}
+
+struct Shared {
+    /// Those who are asked first.
+    seeds: Vec<ConnectionInfo>,
+    tls: Option<Tls>,
+    map: Watched<Arc<Map>>,
+    servers: Mutex<HashMap<(String, u16), Arc<Server>>>,
+}
+
+/// The clusters in use, by what tells them apart.
+static CLUSTERS: Registry<Nodes> = Registry::new();
+
+impl Nodes {
+    /// The cluster of which these are servers: `host:port`, or URLs with a login of their own.
+    pub(super) fn shared(addresses: &[String], login: &Login, tls: Option<Tls>) -> Result<Arc<Self>, Error> {
+        if addresses.is_empty() {
+            return Err(Error::refused("no servers of the cluster are named: write `cluster = [\"host:6379\", …]`"));
+        }
+        let scheme = if tls.is_none() { "redis" } else { "rediss" };
+        let seed = |address: &String| {
+            let url = if address.contains("://") { address.clone() } else { format!("{scheme}://{address}") };
+            Source::info(&url, login.clone(), tls.as_ref())
+        };
+        let seeds: Vec<_> = addresses.iter().map(seed).collect::<Result<_, _>>()?;
+        if seeds.iter().any(|seed| seed.redis_settings().db() != 0) {
+            return Err(Error::refused("a cluster has the database 0 only: leave `database` out"));
+        }
+        if seeds.iter().any(|seed| host_of(seed).is_none()) {
+            return Err(Error::refused("a server of a cluster is at a host and a port: write `host:6379`"));
+        }
+        let sources: Vec<_> = seeds.iter().map(|seed| Source::node(seed, tls.clone())).collect::<Result<_, _>>()?;
+        let identity = sources.iter().map(Source::identity).collect::<Vec<_>>().join(", ");
+        let place = sources.iter().map(Source::place).collect::<Vec<_>>().join(", ");
+        let place = format!("the cluster of {place}");
+        Ok(CLUSTERS.shared(identity, || {
+            let (map, servers) = (Watched::default(), Mutex::default());
+            Self { shared: Arc::new(Shared { seeds, tls, map, servers }), place }
+        }))
+    }
+
+    /// Has each request carried out where its slot is, as the caller waits, and reads the answers.
+    pub(in crate::redis) fn answer<'a, T: Send + 'a>(
+        self: &'a Arc<Self>,
+        asked: Asked<'a>,
+        operation: &'static str,
+        may_block: bool,
+        limit: Duration,
+        read: impl FnOnce(Vec<Result<Value, Fault>>) -> Result<T, Error> + Send + 'a,
+    ) -> Answer<'a, T> {
+        let told = move |answers: Result<Vec<_>, Fault>| match answers {
+            Ok(answers) => read(answers),
+            Err(fault) => Err(fault.told(&self.place, operation)),
+        };
+        if may_block {
+            return told(self.ask(asked, limit)).into();
+        }
+        Answer::later(async move { told(self.ask_shared(asked, limit).await) })
+    }
+
+    /// What is stored under each key, as far as one of the servers can be reached.
+    pub(in crate::redis) fn get_many<'a>(
+        self: &'a Arc<Self>,
+        request: Request<'a>,
+        may_block: bool,
+        limit: Duration,
+    ) -> Answer<'a, Vec<Option<Content>>> {
+        let operation = request.operation;
+        self.answer(Asked::Keys(request), operation, may_block, limit, move |answers| {
+            let found = answers.into_iter().map(|answer| answer.and_then(reply::content));
+            let found: Vec<_> =
+                found.map(|found| found.map_err(|fault| fault.told_of_part(&self.place, operation))).collect();
+            if found.iter().all(Result::is_err) {
+                return found.into_iter().collect();
+            }
+            Ok(found.into_iter().map(|found| found.unwrap_or_else(|why| Some(Content::Unknown(why)))).collect())
+        })
+    }
+
+    /// Whether the cluster can be used: a server that cannot be reached is no reason against it, one that refuses is.
+    pub(in crate::redis) fn ping(self: &Arc<Self>, may_block: bool, limit: Duration) -> Answer<'_, ()> {
+        self.answer(Asked::Ping, "ping", may_block, limit, |answers| {
+            let answers = answers.iter().map(|answer| answer.as_ref().map_err(Clone::clone).and_then(reply::pong));
+            let (works, faults): (Vec<_>, Vec<_>) = answers.partition(Result::is_ok);
+            let mut faults = faults.into_iter().filter_map(Result::err);
+            let refuses = faults.find(|fault| fault.kind == FaultKind::Refused || works.is_empty());
+            refuses.map_or(Ok(()), |fault| Err(fault.told(&self.place, "ping")))
+        })
+    }
+
+    /// Blocks the thread meanwhile.
+    fn ask(&self, requests: Asked<'_>, limit: Duration) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        let begun = Instant::now();
+        let rest = || limit.saturating_sub(begun.elapsed());
+        let mut map = self.map(limit)?;
+        let mut spread = requests.spread(&map);
+        loop {
+            let batches = spread.batches(&map);
+            if batches.is_empty() {
+                return Ok(spread.answers());
+            }
+            // All are sent before anybody waits for one of them.
+            let sent: Vec<_> = batches.iter().map(|batch| pool::send(&batch.server, batch, rest())).collect();
+            let answers = sent.into_iter().map(pool::Sent::answer);
+            let told = batches.iter().zip(answers).map(|(batch, answer)| batch.told(answer)).collect();
+            drop(batches);
+            let waits = self.take(&mut spread, told);
+            if rest().is_zero() {
+                spread.end(&Fault::late(limit));
+            } else if waits {
+                thread::sleep(HANDED.min(rest()));
+            }
+            map = self.map(rest())?;
+        }
+    }
+
+    /// As [`ask`](Self::ask), for tasks. A server that does not answer in time is a fault of what it was asked only.
+    async fn ask_shared(&self, requests: Asked<'_>, limit: Duration) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        // The caller gives up when the limit has passed, so it has to be told before.
+        let (until, mut over) = (limit - limit / 16, pin!(timer(limit - limit / 16)?));
+        let begun = Instant::now();
+        let mut map = self.map_shared(&mut over, limit).await?;
+        let mut spread = requests.spread(&map);
+        loop {
+            let batches = spread.batches(&map);
+            if batches.is_empty() {
+                return Ok(spread.answers());
+            }
+            let asked =
+                batches.iter().map(|batch| -> BoxFuture<'_, _> { Box::pin(link::ask(&batch.server, batch, limit)) });
+            let answers = all_until(asked.collect(), &mut over, limit).await;
+            let told = batches.iter().zip(answers).map(|(batch, answer)| batch.told(answer)).collect();
+            drop(batches);
+            let waits = self.take(&mut spread, told);
+            if begun.elapsed() >= until {
+                spread.end(&Fault::late(limit));
+            } else if waits {
+                timer(HANDED)?.await;
+            }
+            map = self.map_shared(&mut over, limit).await?;
+        }
+    }
+
+    /// Whether what is to be sent again is to be sent later.
+    fn take(&self, spread: &mut Spread<'_>, told: Vec<Told>) -> bool {
+        let next = spread.take(told, |from, host, port| self.shared.sent_to(from, host, port));
+        if next.doubts {
+            self.shared.map.doubt();
+        }
+        next.waits
+    }
+
+    fn map(&self, limit: Duration) -> Result<Arc<Map>, Fault> {
+        self.shared.map.get(limit, || self.follow())
+    }
+
+    async fn map_shared(&self, over: &mut Pin<&mut Sleep>, limit: Duration) -> Result<Arc<Map>, Fault> {
+        let asked: BoxFuture<'_, _> = Box::pin(self.shared.map.get_shared(|| self.follow()));
+        let mut answers = all_until(vec![asked], over, limit).await;
+        answers.pop().unwrap_or_else(|| Err(Fault::strange()))
+    }
+
+    fn follow(&self) -> Result<(), Fault> {
+        driver()?.runtime.spawn(follow(Arc::clone(&self.shared)));
+        Ok(())
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        self.shared.map.end();
+    }
+}
+
+/// What a cluster is asked.
+pub(in crate::redis) enum Asked<'a> {
+    /// A request, each key of which is asked for where it is.
+    Keys(Request<'a>),
+    /// Whether each server answers.
+    Ping,
+}
+
+impl<'a> Asked<'a> {
+    fn spread(self, map: &Map) -> Spread<'a> {
+        match self {
+            Self::Keys(request) => Spread::new(request.by_key()),
+            Self::Ping => Spread::to_each(&map.servers, Request::ping),
+        }
+    }
+}
+
+impl Shared {
+    /// The server at an address that another one has named, which is its own where there is no host.
+    fn sent_to(&self, from: &Server, host: &str, port: u16) -> Result<Arc<Server>, Fault> {
+        let known = self.lock();
+        let place = known.iter().find(|(_, server)| std::ptr::eq(Arc::as_ptr(server), from));
+        let own = place.map(|((host, _), _)| host.clone());
+        drop(known);
+        let own = own.unwrap_or_default();
+        self.server(if host.is_empty() { &own } else { host }, port)
+    }
+
+    /// The server at an address.
+    fn server(&self, host: &str, port: u16) -> Result<Arc<Server>, Fault> {
+        let address = (host.to_owned(), port);
+        if let Some(server) = self.lock().get(&address) {
+            return Ok(Arc::clone(server));
+        }
+        let source = Source::node(&at(&self.seeds[0], host, port), self.tls.clone());
+        let source = source.map_err(|error| Fault::new(FaultKind::Refused, error))?;
+        Ok(Arc::clone(self.lock().entry(address).or_insert_with(|| Server::shared(source))))
+    }
+
+    /// Asks one server after the other who has which slots, beginning with another one each time.
+    async fn ask(&self, turn: usize) -> Result<(), Fault> {
+        let mut addresses: Vec<(String, u16)> = self.seeds.iter().filter_map(host_of).collect();
+        let known = self.lock().keys().cloned().collect::<Vec<_>>();
+        addresses.extend(known);
+        addresses.sort_unstable();
+        addresses.dedup();
+        let mut fault = Fault::strange();
+        for place in 0..addresses.len() {
+            let (host, port) = &addresses[(turn + place) % addresses.len()];
+            match self.ask_one(host, *port).await {
+                Ok(map) => {
+                    self.forget_idle(&map);
+                    self.map.learn(|_| Ok(Some(Arc::new(map))))?;
+                    return Ok(());
+                }
+                Err(why) => fault = why,
+            }
+        }
+        Err(fault)
+    }
+
+    async fn ask_one(&self, host: &str, port: u16) -> Result<Map, Fault> {
+        let (server, slots) = (self.server(host, port)?, Request::slots());
+        let answer = timeout(PATIENCE, link::ask(&server, &slots, PATIENCE)).await;
+        let answer = answer.unwrap_or_else(|_| Err(Fault::late(PATIENCE)))?;
+        Map::read(&answer, |named, port| self.server(if named.is_empty() { host } else { named }, port))
+    }
+
+    fn forget_idle(&self, map: &Map) {
+        let mut servers = self.lock();
+        if servers.len() > map.servers.len() + self.seeds.len() + MOST_IDLE {
+            servers.retain(|_, server| map.servers.iter().any(|needed| Arc::ptr_eq(needed, server)));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u16), Arc<Server>>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks whenever somebody doubts, until nobody needs the map any more.
+async fn follow(shared: Arc<Shared>) {
+    for turn in 0.. {
+        if let Err(fault) = shared.ask(turn).await {
+            shared.map.fail(fault);
+        }
+        sleep(PAUSE).await;
+        let _ = timeout(if shared.map.known().is_some() { PULSE } else { PAUSE }, shared.map.doubted()).await;
+        if shared.map.is_over() {
+            return;
+        }
+    }
+}
+
+/// A time limit, wherever it is waited for.
+fn timer(span: Duration) -> Result<Sleep, Fault> {
+    let _entered = driver()?.runtime.enter();
+    Ok(sleep(span))
+}
+
+/// Waits for all of them, but no longer than this.
+async fn all_until<T>(
+    asked: Vec<BoxFuture<'_, Result<T, Fault>>>,
+    over: &mut Pin<&mut Sleep>,
+    limit: Duration,
+) -> Vec<Result<T, Fault>> {
+    let mut answers: Vec<Option<Result<T, Fault>>> = asked.iter().map(|_| None).collect();
+    let mut asked: Vec<_> = asked.into_iter().map(Some).collect();
+    poll_fn(|context| {
+        for (asked, answer) in asked.iter_mut().zip(&mut answers) {
+            if let Some(Poll::Ready(ready)) = asked.as_mut().map(|asked| asked.as_mut().poll(context)) {
+                (*asked, *answer) = (None, Some(ready));
+            }
+        }
+        if asked.iter().all(Option::is_none) || over.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
+    drop(asked);
+    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(Fault::late(limit)))).collect()
+}
+
+/// Without the password.
+impl fmt::Debug for Nodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.shared.seeds[0].redis_settings().username();
+        f.debug_struct("Cluster").field("address", &self.place).field("user", &user).finish()
+    }
+}
