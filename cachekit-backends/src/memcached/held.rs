@@ -57,6 +57,13 @@ impl Leases {
         self.lock().leases.remove(&(token, name.to_owned()))
     }
 
+    /// Whether a lease is one of this process that has lapsed, though the server, whose seconds are whole, does not say so
+    /// yet.
+    pub(super) fn has_lapsed(&self, name: &str, token: Token) -> bool {
+        let book = self.lock();
+        book.leases.get(&(token, name.to_owned())).is_some_and(|held| held.until <= Instant::now())
+    }
+
     /// A lease that is there lapses later, and is another version.
     pub(super) fn lengthen(&self, name: &str, token: Token, lease: u64, until: Instant) {
         if let Some(held) = self.lock().leases.get_mut(&(token, name.to_owned())) {

@@ -111,7 +111,7 @@ impl Memcached {
         context: Context,
     ) -> Answer<'a, S::Done> {
         self.many(operation, step.map(|step| vec![(key, step)]), context, |mut done| {
-            done.pop().ok_or_else(|| Error::backend("memcached has answered nothing")).flatten()
+            done.pop().unwrap_or_else(|| Err(Error::backend("memcached has answered nothing")))
         })
     }
 

@@ -56,15 +56,17 @@ pub(super) async fn greet(stream: &mut TcpStream) -> Result<(Parser, Welcome), F
 pub(super) async fn serve(
     mut stream: TcpStream,
     parser: Parser,
-    orders: mpsc::UnboundedReceiver<Order>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
     reason: Reason,
 ) {
-    let (reading, writing) = stream.split();
-    let (dues, due) = mpsc::unbounded_channel();
+    let (from, to) = stream.split();
+    let (dues, mut due) = mpsc::unbounded_channel();
+    let mut waiting = VecDeque::new();
     let served = tokio::select! {
-        served = write(writing, orders, dues) => served,
-        served = read(reading, parser, due) => served,
+        served = write(to, &mut orders, dues) => served,
+        served = read(from, parser, &mut due, &mut waiting) => served,
     };
+    // Those who wait learn of the end when what is left here is dropped, and ask for the reason then.
     if let Err(fault) = served {
         let _ = reason.set(fault);
     }
@@ -72,7 +74,7 @@ pub(super) async fn serve(
 
 async fn write(
     mut writing: WriteHalf<'_>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
     dues: mpsc::UnboundedSender<Due>,
 ) -> Result<(), Fault> {
     let mut given = Vec::new();
@@ -98,9 +100,9 @@ async fn write(
 async fn read(
     mut reading: ReadHalf<'_>,
     mut parser: Parser,
-    mut dues: mpsc::UnboundedReceiver<Due>,
+    dues: &mut mpsc::UnboundedReceiver<Due>,
+    waiting: &mut VecDeque<Due>,
 ) -> Result<(), Fault> {
-    let mut waiting: VecDeque<Due> = VecDeque::new();
     let mut bytes = vec![0; 64 * 1024];
     let mut is_open = true;
     while is_open || !waiting.is_empty() {
@@ -116,7 +118,7 @@ async fn read(
                     0 => return Err(Fault::ended()),
                     length => parser.feed(&bytes[..length]),
                 }
-                deliver(&mut parser, &mut waiting)?;
+                deliver(&mut parser, waiting)?;
             }
         }
     }

@@ -41,7 +41,7 @@ fn seconds(seconds: Option<u64>, now: SystemTime) -> Option<u64> {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let until = now.saturating_add(seconds);
     // What is not beyond that many seconds since 1970 is no point in time.
-    (until <= i32::MAX as u64).then_some(until.max(LONGEST + 1))
+    i32::try_from(until).is_ok().then_some(until.max(LONGEST + 1))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cachekit::backend::{Acquired, Claim, Content, Lease};
 
-use super::{end_of, is_of};
+use super::{end_of, is_of, token_of};
 use crate::memcached::fault::Fault;
 use crate::memcached::held::Held;
 use crate::memcached::name;
@@ -33,7 +33,7 @@ enum Round {
     /// Takes the lease, and looks.
     Take,
     /// Makes the value another version, for nobody to commit any more who had the lease before. One's own lease, of this
-    /// version, begins anew.
+    /// version, begins anew; or one that has lapsed.
     Fence { value: u64, own: Option<u64> },
     /// Gives the lease back, since there is a value.
     GiveBack { lease: u64, stored: Vec<u8> },
@@ -90,6 +90,11 @@ impl<'a> Acquire<'a> {
         if self.taken || holder.status == Status::Missing {
             // A write has ended the lease, or it has lapsed just now.
             (self.taken, self.round) = (false, Round::Take);
+            return None;
+        }
+        if token_of(&holder).is_some_and(|token| at.server.leases.has_lapsed(&self.name, token)) {
+            self.taken = true;
+            self.round = Round::Fence { value: value.version, own: Some(holder.version) };
             return None;
         }
         Some(Acquired::Busy(Duration::from_secs(holder.left.unwrap_or_default())))

@@ -17,11 +17,19 @@ pub(super) use self::renew::Renew;
 
 use std::time::{Duration, Instant};
 
+use cachekit::backend::Token;
+
 use super::protocol::{Response, Status};
 
 /// Whether an item is the lease of a token.
 fn is_of(lease: &Response, token: &str) -> bool {
     lease.status == Status::Value && lease.value == token.as_bytes()
+}
+
+/// Whose lease an item is.
+fn token_of(lease: &Response) -> Option<Token> {
+    let text = std::str::from_utf8(&lease.value).ok().filter(|text| text.len() == 32)?;
+    u128::from_str_radix(text, 16).ok().map(Token)
 }
 
 /// When a lease lapses that begins now.
