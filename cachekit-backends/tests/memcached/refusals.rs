@@ -80,7 +80,8 @@ fn what_is_too_large_is_refused_and_what_was_there_stays() {
         assert!(is_granted(&acquire(&memcached, "l", Token(1), LIMIT, caller)));
         let put = Put { key: "l", content: &content(&large), keep: None };
         assert!(wait(memcached.commit(put, Token(1), caller)).unwrap_err().is_partial());
-        wait(memcached.abandon("l", Token(1), caller)).unwrap();
+        assert!(is_granted(&acquire(&memcached, "l", Token(2), LIMIT, caller)), "nobody waits for what will not come");
+        wait(memcached.abandon("l", Token(2), caller)).unwrap();
         let small = content("v");
         let puts = [put, Put { key: "m", content: &small, keep: None }];
         assert!(wait(memcached.set_many(&puts, caller)).unwrap_err().is_partial());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cachekit::backend::Token;
 
-use super::end::End;
+use super::end::{End, give_back};
 use crate::memcached::fault::Fault;
 use crate::memcached::name;
 use crate::memcached::protocol::{Pipeline, Response, Status};
@@ -25,6 +25,8 @@ enum Round {
     Begin,
     /// Stores over the version that the lease rests on, and ends the lease.
     Store,
+    /// It is too large: the lease is given back, for nobody to wait for what will not come.
+    GiveBack(Fault),
     /// It may have been stored on a connection that was lost: looks.
     Compare,
     /// The lease is not what it was: ends it as it is.
@@ -51,12 +53,18 @@ impl Step for Commit<'_> {
                     self.round = Round::Begin;
                     return Ok(());
                 };
-                fits(at, self.key, name, self.content)?;
+                if let Err(fault) = fits(at, self.key, name, self.content) {
+                    give_back(pipeline, name, held);
+                    self.round = Round::GiveBack(fault);
+                    return Ok(());
+                }
                 let store = pipeline.set(name, self.content).number('C', held.value).number('F', MARK);
                 store.keep(time::keep(self.keep)).end();
                 pipeline.delete(&name::lease(name)).number('C', held.lease).end();
                 self.round = Round::Store;
             }
+            // Asked again on another connection: it lapses.
+            Round::GiveBack(_) => {}
             Round::Compare => pipeline.get(name).with("v f c t").end(),
             Round::End { end, .. } => end.ask(pipeline),
         }
@@ -85,6 +93,10 @@ impl Step for Commit<'_> {
                     return Ok(None);
                 }
                 Ok(Some(committed))
+            }
+            Round::GiveBack(fault) => {
+                at.server.leases.remove(&self.name, self.token);
+                Err(fault.clone())
             }
             Round::Compare => {
                 let [there] = exactly(answers)?;

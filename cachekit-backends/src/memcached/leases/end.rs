@@ -6,6 +6,7 @@ use cachekit::backend::Token;
 
 use super::is_of;
 use crate::memcached::fault::Fault;
+use crate::memcached::held::Held;
 use crate::memcached::name;
 use crate::memcached::protocol::{Pipeline, Response, Status};
 use crate::memcached::step::{At, Step, exactly};
@@ -40,6 +41,14 @@ impl End {
     }
 }
 
+/// Ends a lease, and what holds the place of the value; that goes first, so whoever has the lease next begins anew.
+pub(super) fn give_back(pipeline: &mut Pipeline, name: &str, held: Held) {
+    if held.is_vacant {
+        pipeline.delete(name).number('C', held.value).end();
+    }
+    pipeline.delete(&name::lease(name)).number('C', held.lease).end();
+}
+
 /// Ends a lease without storing anything.
 pub(in crate::memcached) struct Abandon<'a> {
     name: Cow<'a, str>,
@@ -72,11 +81,7 @@ impl Step for Abandon<'_> {
             self.end = Some(end);
             return Ok(());
         };
-        // What holds the place of the value goes first: whoever has the lease next begins anew.
-        if held.is_vacant {
-            pipeline.delete(&self.name).number('C', held.value).end();
-        }
-        pipeline.delete(&name::lease(&self.name)).number('C', held.lease).end();
+        give_back(pipeline, &self.name, held);
         Ok(())
     }
 
