@@ -26,6 +26,9 @@ mod address;
 mod cluster;
 mod config;
 mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod held;
 mod leases;
 mod line;
