@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cachekit_test_servers::{MemcachedServer, RedisServer, Sentinels};
+use cachekit_test_servers::{MemcachedServer, RedisCluster, RedisServer, Sentinels};
 
 /// How many files were analysed in each pass of a run.
 #[derive(Debug)]
@@ -75,6 +75,14 @@ fn on_memcached_the_second_run_computes_nothing() {
     run_twice(&configuration("memcached.toml", "127.0.0.1:11211", &server.address()));
     let keys = server.command("lru_crawler metadump all\r\n");
     assert!(keys.matches("key=quickstart%3Asources%3A").count() > 20, "{keys}");
+}
+
+#[test]
+fn on_a_cluster_the_second_run_computes_nothing() {
+    let cluster = RedisCluster::start();
+    let addresses = format!("{:?}", cluster.addresses());
+    let those_of_the_example = "[\"127.0.0.1:7000\", \"127.0.0.1:7001\", \"127.0.0.1:7002\"]";
+    run_twice(&configuration("cluster.toml", those_of_the_example, &addresses));
 }
 
 #[test]

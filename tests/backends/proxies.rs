@@ -1,11 +1,12 @@
 //! What stands between a region and its backend.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Put, Token};
 use cachekit::testing::ManualClock;
-use cachekit::{Key, Proxy, Record, Region};
+use cachekit::{Key, Proxy, Record, Region, RegionBuilder};
 use cachekit_backends::memory::Memory;
 use cachekit_backends::scoped::{Scope, Scoped};
 
@@ -213,4 +214,47 @@ fn a_backend_that_offers_for_ever_what_it_has_shown_is_not_asked_for_ever() {
     clock.advance(Duration::from_secs(60));
     assert_eq!(region.get_or_create("k", || 7), 7);
     assert_eq!((region.stats().backend_errors, region.stats().creations), (1, 2));
+}
+
+/// Shows to who reads what was stored a while ago, as a replica does that lags behind.
+#[derive(Clone, Debug, Default)]
+struct Lagging(Arc<Mutex<Option<Shown>>>);
+
+/// What was stored when it was first read since then.
+type Shown = HashMap<String, Option<Content>>;
+
+impl Proxy for Lagging {
+    fn get_many<'a>(
+        &'a self,
+        next: &'a dyn Backend,
+        keys: &'a [&'a str],
+        context: Context,
+    ) -> Answer<'a, Vec<Option<Content>>> {
+        let then = self.0.lock().unwrap().clone();
+        let Some(mut then) = then else { return next.get_many(keys, context) };
+        Answer::later(async move {
+            let now = next.get_many(keys, context).await?;
+            let shown = keys.iter().zip(now).map(|(key, now)| then.entry((*key).to_owned()).or_insert(now).clone());
+            let shown = shown.collect();
+            *self.0.lock().unwrap() = Some(then);
+            Ok(shown)
+        })
+    }
+}
+
+#[test]
+fn a_backend_whose_reads_lag_behind_is_not_asked_for_ever() {
+    let (store, lagging) = (Memory::new(), Lagging::default());
+    let build = |region: RegionBuilder| region.ttl(Duration::from_secs(60)).build().unwrap();
+    let region = build(Region::builder("lagging").backend(store.clone()).wrap(lagging.clone()));
+    let other = build(Region::builder("lagging").backend(store));
+    assert_eq!(other.get_or_create("another", || 1), 1);
+    *lagging.0.lock().unwrap() = Some(HashMap::new());
+    assert_eq!(region.get::<i32>("k").unwrap(), None);
+    other.invalidate(cachekit::Invalidation::Hard).unwrap();
+    assert_eq!(other.get_or_create("k", || 2), 2);
+    assert_eq!(region.get_or_create("k", || 3), 3);
+    assert_eq!(region.stats().backend_errors, 1);
+    *lagging.0.lock().unwrap() = None;
+    assert_eq!(other.get::<i32>("k").unwrap(), Some(2));
 }

@@ -7,7 +7,7 @@ use cachekit::RegionBuilder;
 use cachekit_backends::file::FileStore;
 use cachekit_backends::memcached::Memcached;
 use cachekit_backends::redis::Redis;
-use cachekit_test_servers::{MASTER, MemcachedServer, Process, RedisServer, Sentinels};
+use cachekit_test_servers::{MASTER, MemcachedServer, Process, RedisCluster, RedisServer, Sentinels};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -35,6 +35,7 @@ enum Store {
     Redis { url: String, prefix: String },
     Sentinels { addresses: Vec<String>, prefix: String },
     Memcached { addresses: Vec<String>, prefix: String },
+    Cluster { addresses: Vec<String>, prefix: String },
     Files(PathBuf),
 }
 
@@ -47,6 +48,9 @@ impl Store {
             }
             Self::Memcached { addresses, prefix } => {
                 region.backend(Memcached::servers(addresses).unwrap()).key_prefix(prefix)
+            }
+            Self::Cluster { addresses, prefix } => {
+                region.backend(Redis::cluster(addresses).connect().unwrap()).key_prefix(prefix)
             }
             Self::Files(folder) => region.backend(FileStore::new(folder)),
         }
@@ -140,6 +144,19 @@ fn no_stale_fill_by_processes_on_memcached() {
 fn no_stale_fill_by_processes_on_two_memcached() {
     let _turn = turn();
     no_stale_fill_on_memcached(2, &[Kind::Plain], 6);
+}
+
+#[test]
+fn no_stale_fill_by_processes_on_a_cluster() {
+    let _turn = turn();
+    let cluster = RedisCluster::start();
+    for kind in [Kind::Plain, Kind::Near] {
+        all_are_fine(kind, 4, |seed| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::Cluster { addresses: cluster.addresses(), prefix: format!("{kind:?} {seed}:") };
+            history(Plan { kind, seed, hold: 300_000 }, &store, folder.path())
+        });
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! The store is a real Redis, started by the test. Several regions of one name over it stand for several processes.
 
+mod cluster;
 mod herds;
 mod invalidations;
 mod leases;

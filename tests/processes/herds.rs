@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cachekit::Clock;
-use cachekit_test_servers::{MemcachedServer, Process, RedisServer, Sentinels, poll_until};
+use cachekit_test_servers::{MemcachedServer, Process, RedisCluster, RedisServer, Sentinels, poll_until};
 use tempfile::TempDir;
 
 use crate::worker::{ALL_WAIT, Computations, KEY, Order, Place, Store, TTL};
@@ -30,6 +30,11 @@ pub(crate) fn on_memcached(servers: &[MemcachedServer], folder: &TempDir) -> Pla
 /// Several of them, which share the keys.
 pub(crate) fn memcached<const N: usize>() -> [MemcachedServer; N] {
     [(); N].map(|()| MemcachedServer::start())
+}
+
+fn on_a_cluster(cluster: &RedisCluster, folder: &TempDir) -> Place {
+    let computations = Computations::within(folder.path());
+    Place { store: Store::Cluster(cluster.addresses()), lease: SECOND, computations }
 }
 
 pub(crate) fn in_files(folder: &TempDir) -> Place {
@@ -130,6 +135,16 @@ fn of_256_tasks_of_4_processes_one_computes_a_cold_key_behind_sentinels() {
 }
 
 #[test]
+fn of_64_threads_of_4_processes_one_computes_a_cold_key_on_a_cluster() {
+    one_computes_a_cold_key(on_a_cluster(&RedisCluster::start(), &folder()), 16, false);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_computes_a_cold_key_on_a_cluster() {
+    one_computes_a_cold_key(on_a_cluster(&RedisCluster::start(), &folder()), 64, true);
+}
+
+#[test]
 fn of_256_tasks_of_4_processes_one_computes_a_cold_key_on_redis() {
     one_computes_a_cold_key(on_redis(&RedisServer::start(), &folder()), 64, true);
 }
@@ -199,6 +214,11 @@ fn of_256_tasks_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_memca
 }
 
 #[test]
+fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_a_cluster() {
+    one_renews_an_old_value(on_a_cluster(&RedisCluster::start(), &folder()), 16, false);
+}
+
+#[test]
 fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_in_files() {
     one_renews_an_old_value(in_files(&folder()), 16, false);
 }
@@ -260,6 +280,14 @@ fn another_process_takes_over_from_one_that_was_killed_after_its_lease_on_memcac
     // A lease is counted in whole seconds there, of which the first may be almost over; then somebody has to ask.
     let lease = place.lease + SECOND;
     assert!(another_takes_over(place) <= lease + SECOND);
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_was_killed_within_two_leases_on_a_cluster() {
+    let (cluster, folder) = (RedisCluster::start(), folder());
+    let place = on_a_cluster(&cluster, &folder);
+    let lease = place.lease;
+    assert!(another_takes_over(place) <= 2 * lease);
 }
 
 #[test]

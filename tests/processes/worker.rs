@@ -34,6 +34,7 @@ pub(crate) enum Store {
     Sentinels(Vec<String>),
     /// Where they are.
     Memcached(Vec<String>),
+    Cluster(Vec<String>),
     Files(PathBuf),
 }
 
@@ -50,6 +51,7 @@ impl Place {
             Store::Redis(url) => region.backend(Redis::connect(url).unwrap()),
             Store::Sentinels(addresses) => region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()),
             Store::Memcached(addresses) => region.backend(Memcached::servers(addresses).unwrap()),
+            Store::Cluster(addresses) => region.backend(Redis::cluster(addresses).connect().unwrap()),
             Store::Files(folder) => region.backend(FileStore::new(folder)),
         }
     }

@@ -3,6 +3,7 @@
 //! It is replaced when it is lost, and when it has answered nobody for as long as somebody was willing to wait.
 
 use std::future::Future;
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,9 +51,11 @@ pub(super) struct Wire {
 }
 
 fn driver() -> Result<&'static Driver, Fault> {
-    driver::driver().map_err(|error| {
-        Fault::new(FaultKind::Unable, format_args!("the thread of the connections could not be started: {error}"))
-    })
+    driver::driver().map_err(|error| missing(&error))
+}
+
+fn missing(error: &io::Error) -> Fault {
+    Fault::new(FaultKind::Unable, format_args!("the thread of the connections could not be started: {error}"))
 }
 
 /// Waits for a request, on any executor or none, as long as there is patience.
@@ -60,11 +63,7 @@ pub(super) async fn in_time<F>(asked: Pin<&mut F>, patience: Patience) -> Result
 where
     F: Future<Output = Result<(), Fault>>,
 {
-    let driver = driver()?;
-    let timer = {
-        let _entered = driver.runtime.enter();
-        tokio::time::sleep_until(patience.until().into())
-    };
+    let timer = driver::timer(patience.rest()).map_err(|error| missing(&error))?;
     let asked = async {
         tokio::select! {
             biased;
@@ -72,7 +71,7 @@ where
             () = timer => Err(patience.late()),
         }
     };
-    driver.wakes.with_others(std::pin::pin!(asked)).await
+    driver()?.wakes.with_others(std::pin::pin!(asked)).await
 }
 
 impl Wire {

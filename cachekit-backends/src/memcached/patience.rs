@@ -27,10 +27,6 @@ impl Patience {
         Self { limit, until: Instant::now() + own, may_block: context.may_block(), is_shared }
     }
 
-    pub(super) fn until(self) -> Instant {
-        self.until
-    }
-
     /// What is left of the time.
     pub(super) fn rest(self) -> Duration {
         self.until.saturating_duration_since(Instant::now())

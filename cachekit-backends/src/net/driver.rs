@@ -5,9 +5,11 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle};
+use tokio::time::{Sleep, sleep};
 
 use super::wakes::Wakes;
 
@@ -21,6 +23,12 @@ static DRIVER: OnceCell<Driver> = OnceCell::new();
 /// The driver of this process.
 pub(crate) fn driver() -> io::Result<&'static Driver> {
     DRIVER.get_or_try_init(start)
+}
+
+/// A time that passes wherever somebody waits for it.
+pub(crate) fn timer(span: Duration) -> io::Result<Sleep> {
+    let _entered = driver()?.runtime.enter();
+    Ok(sleep(span))
 }
 
 fn start() -> io::Result<Driver> {

@@ -18,6 +18,8 @@ struct Address {
     cluster: Option<Vec<String>>,
     sentinel_user: Option<String>,
     sentinel_password: Option<String>,
+    #[serde(default)]
+    read_from_replicas: bool,
     user: Option<String>,
     password: Option<String>,
     database: Option<u32>,
@@ -26,19 +28,21 @@ struct Address {
 
 /// The server of these settings.
 pub(super) fn redis(settings: Settings) -> Result<Redis, Error> {
-    let Address { url, sentinels, master, cluster, sentinel_user, sentinel_password, user, password, database, tls } =
-        settings.read()?;
+    let address: Address = settings.read()?;
+    let Address { url, sentinels, master, cluster, user, password, database, tls, .. } = address;
+    let (sentinel_user, sentinel_password) = (address.sentinel_user, address.sentinel_password);
     let login = Login { user, password, database };
     let asks = Login { user: sentinel_user, password: sentinel_password, database: None };
     let tls = tls.map(|files| tls::by_files(&files)).transpose()?;
-    if sentinels.is_none() && asks.is_there() {
-        return Err(Error::refused("`sentinel_user` and `sentinel_password` need `sentinels`"));
+    if sentinels.is_none() && (asks.is_there() || address.read_from_replicas) {
+        return Err(Error::refused("`sentinel_user`, `sentinel_password` and `read_from_replicas` need `sentinels`"));
     }
     match (url, sentinels, master, cluster) {
         (Some(url), None, None, None) => Source::parse(&url, login, tls).map(Redis::of),
         (None, Some(addresses), Some(master), None) => {
             let mut sentinels = Redis::sentinels(master, addresses);
             (sentinels.nodes, sentinels.asks, sentinels.tls) = (login, asks, tls);
+            sentinels.reads_replicas = address.read_from_replicas;
             sentinels.connect()
         }
         (None, None, None, Some(addresses)) => {

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::{self, Either};
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value};
 use tokio::sync::Notify;
 
 use super::attempt::{Attempt, Next};
-use super::driver::driver;
+use super::driver::{driver, timer};
 use super::fault::Fault;
 use super::reads::Reads;
 use super::request::{Pack, Packed};
@@ -74,6 +75,16 @@ pub(super) async fn ask(server: &Arc<Server>, request: &impl Pack, limit: Durati
         }
     });
     driver()?.wakes.with_others(asked).await
+}
+
+/// As [`ask`], and gives up by itself.
+pub(super) async fn ask_within(limit: Duration, server: &Arc<Server>, request: &impl Pack) -> Result<Value, Fault> {
+    // What is given up after its limit is known to be late.
+    let over = pin!(timer(limit + limit / 8)?);
+    match future::select(pin!(ask(server, request, limit)), over).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(Fault::late(limit)),
+    }
 }
 
 /// A connection, and whether it was there before.

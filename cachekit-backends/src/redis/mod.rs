@@ -93,6 +93,8 @@ pub struct Redis {
 enum Target {
     /// One server: that of an address, or whoever is the master.
     Server(Arc<Server>),
+    /// One server, and another one that answers reads.
+    Read(Arc<Server>, Arc<Server>),
     /// The servers of a cluster, each for its keys.
     Cluster(Arc<Nodes>),
 }
@@ -180,6 +182,15 @@ impl Redis {
         Self { target: Ok(Target::Server(Server::shared(source))) }
     }
 
+    /// The same, where a replica answers reads.
+    fn reading(self, replica: Source) -> Self {
+        let target = self.target.map(|target| match target {
+            Target::Server(server) => Target::Read(server, Server::shared(replica)),
+            other => other,
+        });
+        Self { target }
+    }
+
     fn of_cluster(nodes: Arc<Nodes>) -> Self {
         Self { target: Ok(Target::Cluster(nodes)) }
     }
@@ -198,13 +209,22 @@ impl Redis {
         };
         let limit = context.limit().min(LONGEST);
         match target {
-            Target::Server(server) if context.may_block() => {
-                let value = pool::ask(server, &request, limit).and_then(read);
+            Target::Server(server) | Target::Read(server, _) if context.may_block() => {
+                let replica = target.replica(&request);
+                let value = replica.and_then(|replica| pool::ask(replica, &request, limit / 2).ok());
+                let value = value.map_or_else(|| pool::ask(server, &request, limit), Ok).and_then(read);
                 value.map_err(|fault| fault.told(&server.place, request.operation)).into()
             }
-            Target::Server(server) => Answer::later(async move {
-                let value = link::ask(server, &request, limit).await.and_then(read);
-                value.map_err(|fault| fault.told(&server.place, request.operation))
+            Target::Server(server) | Target::Read(server, _) => Answer::later(async move {
+                let value = match target.replica(&request) {
+                    Some(replica) => link::ask_within(limit / 2, replica, &request).await.ok(),
+                    None => None,
+                };
+                let value = match value {
+                    Some(value) => Ok(value),
+                    None => link::ask(server, &request, limit).await,
+                };
+                value.and_then(read).map_err(|fault| fault.told(&server.place, request.operation))
             }),
             Target::Cluster(nodes) => {
                 let operation = request.operation;
@@ -216,6 +236,16 @@ impl Redis {
                     value.and_then(read).map_err(|fault| fault.told_of_part(&nodes.place, operation))
                 })
             }
+        }
+    }
+}
+
+impl Target {
+    /// Who answers a read beside the master.
+    fn replica(&self, request: &Request<'_>) -> Option<&Arc<Server>> {
+        match self {
+            Self::Read(_, replica) if request.is_read() => Some(replica),
+            _ => None,
         }
     }
 }
@@ -340,7 +370,7 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut redis = f.debug_tuple("Redis");
         match &self.target {
-            Ok(Target::Server(server)) => redis.field(server),
+            Ok(Target::Server(server) | Target::Read(server, _)) => redis.field(server),
             Ok(Target::Cluster(nodes)) => redis.field(nodes),
             Err(error) => redis.field(error),
         };

@@ -161,6 +161,11 @@ impl<'a> Request<'a> {
         Self { operation, steps: Steps::Script(script, calls) }
     }
 
+    /// Whether it changes nothing.
+    pub(super) fn is_read(&self) -> bool {
+        matches!(self.steps, Steps::Read(_))
+    }
+
     /// Which servers of a cluster have which slots.
     pub(super) fn slots() -> Self {
         let mut slots = redis::cmd("CLUSTER");

@@ -5,7 +5,7 @@ use std::fmt;
 use cachekit::Error;
 
 use super::Redis;
-use super::source::{Login, Source};
+use super::source::{Login, Source, Wanted};
 use super::tls::Tls;
 
 /// A master by its name, and the sentinels who know where it is; from [`Redis::sentinels`].
@@ -29,11 +29,13 @@ pub struct Sentinels {
     pub(super) nodes: Login,
     pub(super) asks: Login,
     pub(super) tls: Option<Tls>,
+    pub(super) reads_replicas: bool,
 }
 
 impl Sentinels {
     pub(super) fn new(master: String, addresses: Vec<String>) -> Self {
-        Self { master, addresses, nodes: Login::default(), asks: Login::default(), tls: None }
+        let (nodes, asks) = (Login::default(), Login::default());
+        Self { master, addresses, nodes, asks, tls: None, reads_replicas: false }
     }
 
     /// Who asks the servers, and with which password. Default: nobody in particular.
@@ -73,14 +75,28 @@ impl Sentinels {
         self
     }
 
+    /// Has a replica answer reads, one for each process, as long as there is one that follows the master; everything else is
+    /// the master's. Default: so are reads.
+    ///
+    /// A replica is behind its master, by milliseconds as a rule: what was invalidated or set within that time may not be
+    /// seen yet, by whoever did it neither. One that has lost its master is left when the sentinels have noticed, which may
+    /// take some 20 seconds.
+    pub fn read_from_replicas(mut self) -> Self {
+        self.reads_replicas = true;
+        self
+    }
+
     /// The backend; nothing is connected yet.
     ///
     /// # Errors
     ///
     /// If no sentinels are named, or one of them has no address ([`is_refused`](Error::is_refused)).
     pub fn connect(self) -> Result<Redis, Error> {
-        let source = Source::sentinels(&self.master, &self.addresses, &self.asks, self.nodes, self.tls.as_ref())?;
-        Ok(Redis::of(source))
+        let source = |wanted| {
+            Source::sentinels(&self.master, &self.addresses, &self.asks, self.nodes.clone(), self.tls.as_ref(), wanted)
+        };
+        let redis = Redis::of(source(Wanted::Master)?);
+        if self.reads_replicas { Ok(redis.reading(source(Wanted::Replica)?)) } else { Ok(redis) }
     }
 }
 

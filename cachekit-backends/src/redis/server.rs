@@ -41,9 +41,9 @@ impl<T> Registry<T> {
             return shared;
         }
         known.retain(|_, shared| shared.strong_count() > 0);
-        let made = Arc::new(make());
-        known.insert(identity, Arc::downgrade(&made));
-        made
+        let new = Arc::new(make());
+        known.insert(identity, Arc::downgrade(&new));
+        new
     }
 }
 

@@ -45,15 +45,15 @@ pub(super) fn slot(name: &str) -> u16 {
 /// What a byte adds to the checksum.
 const CRC16: [u16; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        let mut crc = (byte as u16) << 8;
+    let mut byte: u16 = 0;
+    while byte < 256 {
+        let mut crc = byte << 8;
         let mut bit = 0;
         while bit < 8 {
             crc = (crc << 1) ^ ((crc >> 15) * 0x1021);
             bit += 1;
         }
-        table[byte] = crc;
+        table[byte as usize] = crc;
         byte += 1;
     }
     table

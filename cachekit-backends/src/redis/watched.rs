@@ -37,13 +37,13 @@ impl<T> Default for Watched<T> {
 impl<T: Clone> Watched<T> {
     /// What is known, as soon as something is; `begin` has somebody find out, and is called by the first who asks.
     pub(super) fn get(&self, limit: Duration, begin: impl FnOnce() -> Result<(), Fault>) -> Result<T, Fault> {
-        let begun = Instant::now();
+        let asked = Instant::now();
         let mut state = self.followed(begin)?;
         loop {
             if let Some(answer) = state.answer() {
                 return answer;
             }
-            let rest = limit.saturating_sub(begun.elapsed());
+            let rest = limit.saturating_sub(asked.elapsed());
             if rest.is_zero() {
                 return Err(Fault::late(limit));
             }

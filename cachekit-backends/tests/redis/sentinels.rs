@@ -1,12 +1,12 @@
 //! A master that sentinels name.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachekit::testing::Conformance;
 use cachekit_backends::redis::{Redis, Sentinels};
-use cachekit_test_servers::{MASTER, Sentinels as Servers, poll_until};
+use cachekit_test_servers::{MASTER, RedisServer, Sentinels as Servers, poll_until};
 
-use crate::support::{callers, get, set, thread};
+use crate::support::{callers, get, set, task, thread};
 
 const SECONDS: Duration = Duration::from_secs(10);
 
@@ -61,6 +61,37 @@ fn sentinels_that_are_gone_are_told_and_found_when_they_are_back() {
     servers.restart_sentinels();
     for caller in callers() {
         poll_until("the sentinels are asked again", || set(&redis, "k", "v", caller).ok());
+    }
+}
+
+/// How often a server was asked for values.
+fn reads(server: &RedisServer) -> u64 {
+    let stats = server.command(&["INFO", "commandstats"]);
+    let calls = stats.split_once("cmdstat_mget:calls=").map(|(_, rest)| rest.split(',').next().unwrap());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[test]
+fn a_replica_answers_reads_where_that_is_asked_for_and_the_master_when_there_is_none() {
+    let servers = Servers::start();
+    let from = |sentinels: Sentinels| sentinels.connect().unwrap();
+    let plain = from(Redis::sentinels(MASTER, servers.addresses()));
+    let reading = from(Redis::sentinels(MASTER, servers.addresses()).read_from_replicas());
+    for caller in callers() {
+        set(&reading, "k", "v", caller).unwrap();
+        poll_until("the replica has it", || get(&reading, "k", caller).unwrap().filter(|found| found == "v"));
+        let before = [reads(&servers.servers[0]), reads(&servers.servers[1])];
+        assert_eq!(get(&reading, "k", caller).unwrap().as_deref(), Some("v"));
+        assert_eq!([reads(&servers.servers[0]), reads(&servers.servers[1])], [before[0], before[1] + 1]);
+        assert_eq!(get(&plain, "k", caller).unwrap().as_deref(), Some("v"));
+        assert_eq!([reads(&servers.servers[0]), reads(&servers.servers[1])], [before[0] + 1, before[1] + 1]);
+    }
+    servers.servers[1].stop();
+    for caller in [thread(Duration::from_secs(1)), task(Duration::from_secs(1))] {
+        let begun = Instant::now();
+        let found = get(&reading, "k", caller).unwrap();
+        assert_eq!(found.as_deref(), Some("v"), "a replica that stands still");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
 }
 

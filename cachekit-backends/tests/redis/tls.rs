@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cachekit::testing::Conformance;
 use cachekit_backends::redis::{Redis, Tls};
-use cachekit_test_servers::{RedisServer, free_port};
+use cachekit_test_servers::{MASTER, RedisServer, Sentinels, free_port};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -33,13 +33,25 @@ impl Authority {
         Self { certificate, issuer: Issuer::new(params, key) }
     }
 
-    /// A certificate for somebody of this name, and its key.
-    fn sign(&self, name: &str) -> [String; 2] {
+    /// A certificate for somebody of these names, and its key.
+    fn sign<const N: usize>(&self, names: [&str; N]) -> [String; 2] {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
+        let mut params = CertificateParams::new(names.map(str::to_owned)).unwrap();
+        params.distinguished_name.push(DnType::CommonName, names[0]);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         [certificate.pem(), key.serialize_pem()]
+    }
+
+    /// The files of a certificate for somebody of these names, of its key, and of the authority's certificate.
+    fn files<const N: usize>(&self, names: [&str; N]) -> (TempDir, [String; 3]) {
+        let (files, [certificate, key]) = (TempDir::new().unwrap(), self.sign(names));
+        let texts = [("server.pem", &certificate), ("server.key", &key), ("ca.pem", &self.certificate)];
+        let paths = texts.map(|(name, text)| {
+            let path: PathBuf = files.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        });
+        (files, paths)
     }
 
     fn trusted(&self) -> Tls {
@@ -49,23 +61,18 @@ impl Authority {
 
 impl Encrypted {
     fn start(asks_for_certificates: bool) -> Self {
-        let (authority, files, port) = (Authority::new(), TempDir::new().unwrap(), free_port());
-        let [certificate, key] = authority.sign("localhost");
-        let file = |name: &str, text: &str| {
-            let path: PathBuf = files.path().join(name);
-            fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
+        let (authority, port) = (Authority::new(), free_port());
+        let (files, [certificate, key, roots]) = authority.files(["localhost"]);
         let asks = if asks_for_certificates { "yes" } else { "no" };
         let server = RedisServer::start_with([
             "--tls-port".to_owned(),
             port.to_string(),
             "--tls-cert-file".to_owned(),
-            file("server.pem", &certificate),
+            certificate,
             "--tls-key-file".to_owned(),
-            file("server.key", &key),
+            key,
             "--tls-ca-cert-file".to_owned(),
-            file("ca.pem", &authority.certificate),
+            roots,
             "--tls-auth-clients".to_owned(),
             asks.to_owned(),
         ]);
@@ -103,13 +110,13 @@ fn the_suite_passes_over_encrypted_connections() {
 fn who_asks_says_so_by_a_certificate() {
     let encrypted = Encrypted::start(true);
     let trusted = || encrypted.authority.trusted();
-    let [certificate, key] = encrypted.authority.sign("me");
+    let [certificate, key] = encrypted.authority.sign(["me"]);
     let own = trusted().certificate(certificate, key.clone());
     let shown = format!("{own:?}");
     works(&Redis::connect_with_tls(&encrypted.url(), own).unwrap());
     assert!(!shown.contains("KEY") && !shown.contains(&key), "{shown}");
     is_refused(&Redis::connect_with_tls(&encrypted.url(), trusted()).unwrap(), "CertificateRequired");
-    let [certificate, key] = Authority::new().sign("me");
+    let [certificate, key] = Authority::new().sign(["me"]);
     is_refused(&Redis::connect_with_tls(&encrypted.url(), trusted().certificate(certificate, key)).unwrap(), "alert");
 }
 
@@ -132,7 +139,7 @@ fn a_server_that_does_not_encrypt_is_refused() {
 #[test]
 fn certificates_that_cannot_be_read_are_refused() {
     let told = |tls: Tls| Redis::connect_with_tls("rediss://localhost", tls).unwrap_err();
-    let [certificate, _] = Authority::new().sign("me");
+    let [certificate, _] = Authority::new().sign(["me"]);
     for tls in [Tls::new().roots("hunter2"), Tls::new().certificate(certificate, "hunter2")] {
         let error = told(tls);
         assert!(error.is_refused() && !error.to_string().contains("hunter2"), "{error}");
@@ -140,4 +147,16 @@ fn certificates_that_cannot_be_read_are_refused() {
     let plain =
         Redis::connect_with_tls("redis://localhost", Tls::new().roots(Authority::new().certificate)).unwrap_err();
     assert!(plain.to_string().contains("rediss://"), "{plain}");
+}
+
+#[test]
+fn sentinels_and_the_servers_that_they_name_are_asked_over_encrypted_connections() {
+    let authority = Authority::new();
+    // Sentinels name servers by their addresses.
+    let (_files, paths) = authority.files(["localhost", "127.0.0.1"]);
+    let servers = Sentinels::start_with_tls(paths.each_ref().map(String::as_str));
+    let sentinels = || Redis::sentinels(MASTER, servers.addresses());
+    works(&sentinels().tls(authority.trusted()).connect().unwrap());
+    works(&sentinels().tls(authority.trusted()).read_from_replicas().connect().unwrap());
+    is_refused(&sentinels().tls(Authority::new().trusted()).connect().unwrap(), "TLS");
 }

@@ -48,6 +48,9 @@ pub(super) enum Kept {
     Unproven,
 }
 
+/// How often in a row a backend may offer something newer than what a caller has seen, which then finds nothing to serve.
+const MOST_OFFERS: u32 = 32;
+
 impl Call {
     /// What the caller does next in a region with a backend; whether the caller can be told an error of that.
     pub(super) async fn step_through(
@@ -109,7 +112,7 @@ impl Call {
         };
         let at = self.circumstances();
         let until = backing.waits_until.unwrap_or_else(|| self.patience(&at).until);
-        let key = reading.key.clone();
+        let (key, mut offers) = (reading.key.clone(), 0);
         let hold = lead.baggage(|| Hold::new(&remote, key)).expect("nothing but a lease is the baggage of a flight");
         for attempt in 0_u32.. {
             // Nobody who comes from here on is told what this request finds.
@@ -148,7 +151,9 @@ impl Call {
                 }
                 Ok(Acquired::Stored(content)) => {
                     asking.into_iter().for_each(Asking::refused);
-                    let Some(reading) = self.look_again(caller, &backing, content, names).await else { break };
+                    let Some(reading) = self.look_again(caller, &backing, content, names, &mut offers).await else {
+                        break;
+                    };
                     if reading.ground() != lead.ground() {
                         lead.finish(|| Outcome::Unproven);
                         return Claimed::Again;
@@ -206,11 +211,18 @@ impl Call {
         backing: &Backing,
         content: Content,
         names: &TagNames,
+        offers: &mut u32,
     ) -> Option<Reading> {
         let remote = &backing.remote;
         let before = backing.reading.as_ref().expect("whoever asks for the lease has read before");
         if let Some(reading) = self.meanwhile(remote, before, content) {
             return Some(reading);
+        }
+        *offers += 1;
+        if *offers > MOST_OFFERS {
+            // Its reads lag behind, or somebody stores what nobody can read, again and again.
+            remote.tell(&Error::backend("it offers as newer what it does not show to who reads"));
+            return None;
         }
         let reading = self.look(remote, caller, names).await.ok()?;
         // It would be asked for ever.

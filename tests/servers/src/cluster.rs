@@ -137,15 +137,28 @@ impl RedisCluster {
             if names.is_empty() {
                 break;
             }
-            names.iter().for_each(|name| self.hand_over(handover, name));
+            for name in names {
+                self.hand_over(handover, name);
+            }
         }
-        for place in [handover.to, handover.from] {
+        // The new owner first: nobody is told of one who does not know it.
+        let others = (0..3).filter(|place| ![handover.to, handover.from].contains(place));
+        for place in [handover.to, handover.from].into_iter().chain(others) {
             let answer = self.servers[place].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]);
             assert!(answer.starts_with("+OK"), "{answer}");
         }
+        // Servers that have not heard of one another's last handover may lose what the next one is about.
+        poll_until("all have heard of the handover", || {
+            let epoch = |server: &RedisServer| {
+                let info = server.command(&["CLUSTER", "INFO"]);
+                info.lines().find(|line| line.starts_with("cluster_current_epoch")).map(str::to_owned)
+            };
+            let first = epoch(&self.servers[0])?;
+            self.servers[1..3].iter().all(|server| epoch(server).as_ref() == Some(&first)).then_some(())
+        });
     }
 
-    /// Waits until this server has said that the cluster works, and all others are there.
+    /// Waits until each server says that the cluster works, and takes nobody for dead.
     ///
     /// # Panics
     ///
@@ -157,7 +170,8 @@ impl RedisCluster {
                 let (info, slots) = (server.command(&["CLUSTER", "INFO"]), server.command(&["CLUSTER", "SLOTS"]));
                 let places = self.servers[..3].iter();
                 let lists = places.filter(|server| slots.contains(&format!(":{}\r\n", server.port()))).count();
-                info.contains("cluster_state:ok") && info.contains(&known) && lists == 3
+                let takes_for_dead = server.command(&["CLUSTER", "NODES"]).contains("fail");
+                info.contains("cluster_state:ok") && info.contains(&known) && lists == 3 && !takes_for_dead
             };
             self.servers.iter().all(agrees).then_some(())
         });

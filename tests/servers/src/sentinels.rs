@@ -25,6 +25,17 @@ pub struct Sentinels {
     watchers: Vec<(Child, u16, TempDir)>,
     /// That of the sentinels.
     password: Option<String>,
+    /// Where the sentinels take encrypted connections, if they do.
+    encrypted: Vec<u16>,
+}
+
+/// What is special about servers and sentinels.
+#[derive(Clone, Copy, Default)]
+struct Settings<'a> {
+    /// Of servers, and of sentinels.
+    passwords: Option<[&'a str; 2]>,
+    /// The files of a certificate, its key, and who has signed it.
+    tls: Option<[&'a str; 3]>,
 }
 
 impl Sentinels {
@@ -35,7 +46,7 @@ impl Sentinels {
     /// When there is no `redis-server`, or they do not come up.
     #[must_use]
     pub fn start() -> Self {
-        Self::begin(None)
+        Self::begin(Settings::default())
     }
 
     /// As [`start`](Self::start), where servers and sentinels ask for a password each.
@@ -45,23 +56,42 @@ impl Sentinels {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with_passwords(of_servers: &str, of_sentinels: &str) -> Self {
-        Self::begin(Some([of_servers, of_sentinels]))
+        Self::begin(Settings { passwords: Some([of_servers, of_sentinels]), ..Settings::default() })
     }
 
-    fn begin(passwords: Option<[&str; 2]>) -> Self {
-        let server = || match passwords {
-            None => RedisServer::start(),
-            Some([password, _]) => RedisServer::start_with_password(password),
+    /// As [`start`](Self::start), where all that they say is encrypted, with the files of a certificate for `localhost` and
+    /// `127.0.0.1`, its key, and who has signed it.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_tls(files: [&str; 3]) -> Self {
+        Self::begin(Settings { tls: Some(files), ..Settings::default() })
+    }
+
+    fn begin(settings: Settings<'_>) -> Self {
+        let Settings { passwords, tls } = settings;
+        let ports = [free_port(), free_port()];
+        let server = |port: u16| match (passwords, tls) {
+            (Some([password, _]), _) => RedisServer::start_with_password(password),
+            (None, Some(files)) => {
+                let arguments = encryption(port, files).map(|(name, value)| [format!("--{name}"), value]);
+                RedisServer::start_with(arguments.concat())
+            }
+            (None, None) => RedisServer::start(),
         };
-        let servers = [server(), server()];
-        let master = servers[0].port().to_string();
+        let servers = ports.map(server);
+        let master = if tls.is_some() { ports[0] } else { servers[0].port() };
+        let master = master.to_string();
         servers[1].command(&["REPLICAOF", "127.0.0.1", &master]);
         poll_until("the replica follows", || {
             servers[1].command(&["INFO", "replication"]).contains("master_link_status:up").then_some(())
         });
-        let watchers = (0..3).map(|_| sentinel(&master, passwords)).collect();
+        let encrypted: Vec<u16> = tls.iter().flat_map(|_| [free_port(), free_port(), free_port()]).collect();
+        let watchers = (0..3).map(|place| sentinel(&master, settings, encrypted.get(place).copied())).collect();
         let password = passwords.map(|[_, password]| password.to_owned());
-        let started = Self { servers, watchers, password };
+        let started = Self { servers, watchers, password, encrypted };
         poll_until("the sentinels find one another", || {
             let knows = |port: u16| {
                 let seen = started.ask(port, &["SENTINEL", "MASTER", MASTER]);
@@ -75,6 +105,9 @@ impl Sentinels {
     /// Where the sentinels are, as `host:port`.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
+        if !self.encrypted.is_empty() {
+            return self.encrypted.iter().map(|port| format!("localhost:{port}")).collect();
+        }
         self.ports().map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
@@ -141,7 +174,24 @@ impl Drop for Sentinels {
     }
 }
 
-fn sentinel(master: &str, passwords: Option<[&str; 2]>) -> (Child, u16, TempDir) {
+/// The settings of who takes encrypted connections at a port, and talks to others by them.
+fn encryption(port: u16, [certificate, key, authority]: [&str; 3]) -> [(&'static str, String); 6] {
+    [
+        ("tls-port", port.to_string()),
+        ("tls-cert-file", certificate.to_owned()),
+        ("tls-key-file", key.to_owned()),
+        ("tls-ca-cert-file", authority.to_owned()),
+        ("tls-replication", "yes".to_owned()),
+        ("tls-auth-clients", "no".to_owned()),
+    ]
+}
+
+fn sentinel(master: &str, settings: Settings<'_>, encrypted: Option<u16>) -> (Child, u16, TempDir) {
+    let Settings { passwords, tls } = settings;
+    let encryption = tls
+        .zip(encrypted)
+        .map(|(files, port)| encryption(port, files).map(|(name, value)| format!("{name} {value}\n")).concat());
+    let encryption = encryption.unwrap_or_default();
     let password = passwords.map(|[_, of_sentinels]| of_sentinels);
     let secrets = passwords.map(|[of_servers, of_sentinels]| {
         format!(
@@ -157,7 +207,7 @@ fn sentinel(master: &str, passwords: Option<[&str; 2]>) -> (Child, u16, TempDir)
             "port {port}\nbind 127.0.0.1\ndir {directory}\n\
              sentinel monitor {MASTER} 127.0.0.1 {master} 2\n\
              sentinel down-after-milliseconds {MASTER} {DEAD_AFTER}\n\
-             sentinel failover-timeout {MASTER} 2000\n{secrets}",
+             sentinel failover-timeout {MASTER} 2000\n{secrets}{encryption}",
             directory = directory.path().display()
         );
         fs::write(directory.path().join(SETTINGS), settings).expect("a temporary file can be written");

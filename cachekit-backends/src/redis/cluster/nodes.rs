@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::map::Map;
 use super::spread::{Spread, Told};
-use crate::redis::driver::driver;
+use crate::redis::driver::{driver, timer};
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::request::Request;
 use crate::redis::server::{Registry, Server};
@@ -168,7 +168,8 @@ impl Nodes {
     /// As [`ask`](Self::ask), for tasks. A server that does not answer in time is a fault of what it was asked only.
     async fn ask_shared(&self, requests: Asked<'_>, limit: Duration) -> Result<Vec<Result<Value, Fault>>, Fault> {
         // The caller gives up when the limit has passed, so it has to be told before.
-        let (until, mut over) = (limit - limit / 16, pin!(timer(limit - limit / 16)?));
+        let until = limit.saturating_sub(limit / 16);
+        let mut over = pin!(timer(until)?);
         let begun = Instant::now();
         let mut map = self.map_shared(&mut over, limit).await?;
         let mut spread = requests.spread(&map);
@@ -315,12 +316,6 @@ async fn follow(shared: Arc<Shared>) {
             return;
         }
     }
-}
-
-/// A time limit, wherever it is waited for.
-fn timer(span: Duration) -> Result<Sleep, Fault> {
-    let _entered = driver()?.runtime.enter();
-    Ok(sleep(span))
 }
 
 /// Waits for all of them, but no longer than this.

@@ -81,12 +81,11 @@ impl<'a> Spread<'a> {
                 (Some(_), _) => continue,
                 (None, slot) => slot.and_then(|slot| map.server(slot)),
             };
-            match server {
-                Some(server) => part.to = Some(To { server: Arc::clone(server), is_asking: false }),
-                None => {
-                    let fault = Fault::new(FaultKind::Unable, "no server of the cluster has the slot of the key");
-                    part.answer = Some(Err(fault));
-                }
+            if let Some(server) = server {
+                part.to = Some(To { server: Arc::clone(server), is_asking: false });
+            } else {
+                let fault = Fault::new(FaultKind::Unable, "no server of the cluster has the slot of the key");
+                part.answer = Some(Err(fault));
             }
         }
         let mut batches: Vec<Batch<'_, 'a>> = Vec::new();
@@ -124,12 +123,9 @@ impl<'a> Spread<'a> {
                     Ok(answers) => answers.next().ok_or_else(Fault::strange),
                     Err(fault) => Err(fault.clone()),
                 };
-                let error = match &answer {
-                    Ok(Value::ServerError(error)) => error,
-                    _ => {
-                        part.answer = Some(answer);
-                        continue;
-                    }
+                let Ok(Value::ServerError(error)) = &answer else {
+                    part.answer = Some(answer);
+                    continue;
                 };
                 match error.code() {
                     code @ ("MOVED" | "ASK") => {

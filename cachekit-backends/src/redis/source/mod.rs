@@ -10,7 +10,8 @@ use cachekit::Error;
 use redis::aio::MultiplexedConnection;
 use redis::{Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
-use self::node::{Node, Wanted};
+use self::node::Node;
+pub(super) use self::node::Wanted;
 use self::sentinels::Sentinels;
 use super::fault::{Fault, FaultKind};
 use super::tls::Tls;
@@ -52,13 +53,14 @@ impl Source {
         Node::new(info, tls).map(|node| Self::Single(Box::new(node)))
     }
 
-    /// The master of this name; `sentinels` are `host:port`, or URLs with a login of their own.
+    /// The master of this name, or a replica of it; `sentinels` are `host:port`, or URLs with a login of their own.
     pub(super) fn sentinels(
         name: &str,
         sentinels: &[String],
         asks: &Login,
         login: Login,
         tls: Option<&Tls>,
+        wanted: Wanted,
     ) -> Result<Self, Error> {
         if sentinels.is_empty() {
             return Err(Error::refused("no sentinels are named: write `sentinels = [\"host:26379\", …]`"));
@@ -71,7 +73,7 @@ impl Source {
         let sentinels: Vec<_> = sentinels.iter().map(sentinel).collect::<Result<_, _>>()?;
         // At no address: sentinels say where it is.
         let login = login.added_to(parsed(&format!("{scheme}://named.by.sentinels"))?)?;
-        Ok(Self::Sentinels(Sentinels::new(name.to_owned(), sentinels, login, tls.cloned())))
+        Ok(Self::Sentinels(Sentinels::new(name.to_owned(), sentinels, login, tls.cloned(), wanted)))
     }
 
     /// What tells one source from others: all that a connection depends on, secrets among it.
@@ -82,7 +84,9 @@ impl Source {
                 let of_each: Vec<_> = sentinels.sentinels().iter().map(Node::identity).collect();
                 let redis = sentinels.login().redis_settings();
                 let (db, user, password) = (redis.db(), redis.username(), redis.password());
-                format!("{:?} of {of_each:?}, {db} {user:?} {password:?}", sentinels.name())
+                let (name, wanted) = (sentinels.name(), sentinels.wanted());
+                let is_encrypted = matches!(sentinels.login().addr(), ConnectionAddr::TcpTls { .. });
+                format!("{wanted:?} {name:?} of {of_each:?}, {db} {user:?} {password:?} {is_encrypted}")
             }
         }
     }
@@ -121,7 +125,7 @@ impl Source {
                 let begun = Instant::now();
                 let (master, number) = sentinels.master(limit)?;
                 let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-                let opened = master.open(Wanted::Master, rest);
+                let opened = master.open(sentinels.wanted(), rest);
                 Ok((opened.inspect_err(|_| sentinels.doubt())?, number))
             }
         }
@@ -134,7 +138,7 @@ impl Source {
             Self::Sentinels(sentinels) => {
                 let (master, number) = sentinels.master_shared().await?;
                 let opened = tokio::select! {
-                    opened = master.open_shared(Wanted::Master, limit) => opened,
+                    opened = master.open_shared(sentinels.wanted(), limit) => opened,
                     () = sentinels.switched(number) => Err(Fault::new(FaultKind::Broken, "the master is another")),
                 };
                 Ok((opened.inspect_err(|_| sentinels.doubt())?, number))

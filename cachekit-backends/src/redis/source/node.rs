@@ -32,10 +32,12 @@ pub(in crate::redis) struct Node {
 
 /// What a server has to be for a connection to it to be of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(in crate::redis) enum Wanted {
     Anyone,
     /// One that takes writes.
     Master,
+    /// One that follows its master, or is none any more and the master itself.
+    Replica,
 }
 
 impl Node {
@@ -149,7 +151,7 @@ impl Node {
         }
         greeting.cmd(match wanted {
             Wanted::Anyone => "PING",
-            Wanted::Master => "ROLE",
+            Wanted::Master | Wanted::Replica => "ROLE",
         });
         greeting
     }
@@ -193,8 +195,16 @@ fn welcomed(answers: &[Value], wanted: Wanted) -> Result<(), Fault> {
     }
     match (last, wanted) {
         (Value::SimpleString(word), Wanted::Anyone) if word == "PONG" => Ok(()),
-        (Value::Array(role), Wanted::Master) => match role.first() {
-            Some(Value::BulkString(role)) if role == b"master" => Ok(()),
+        (Value::Array(role), Wanted::Master | Wanted::Replica) => match &role[..] {
+            [Value::BulkString(role), ..] if role == b"master" => Ok(()),
+            // With the host and the port of the master.
+            [_, _, _, Value::BulkString(link), ..] if wanted == Wanted::Replica => {
+                if link == b"connected" {
+                    Ok(())
+                } else {
+                    Err(Fault::new(FaultKind::Unable, "it follows no master"))
+                }
+            }
             _ => Err(Fault::new(FaultKind::Unable, "it is no master any more")),
         },
         // A user who may not ask this may still ask for keys.

@@ -5,6 +5,7 @@
 //! to one knows its number, and lets it go when that is not the last one's.
 //! What it deliberately does not do: connect to the master.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,8 +15,8 @@ use redis::ConnectionInfo;
 use redis::aio::MultiplexedConnection;
 use tokio::time::{sleep, timeout};
 
-use super::at;
 use super::node::{Node, Wanted};
+use super::{at, host_of};
 use crate::redis::driver::driver;
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::tls::Tls;
@@ -44,16 +45,29 @@ struct Shared {
     /// Who asks the master, for which database; at the address of none.
     login: ConnectionInfo,
     tls: Option<Tls>,
-    /// The master and its number.
+    /// Whether it is a replica that is wanted.
+    wanted: Wanted,
+    /// The master and its number; or the replica that takes its reads.
     master: Watched<(Arc<Node>, u64)>,
-    /// How many masters there have been.
+    /// How many there have been.
     number: AtomicU64,
 }
 
 impl Sentinels {
-    pub(super) fn new(name: String, sentinels: Vec<Node>, login: ConnectionInfo, tls: Option<Tls>) -> Self {
+    pub(super) fn new(
+        name: String,
+        sentinels: Vec<Node>,
+        login: ConnectionInfo,
+        tls: Option<Tls>,
+        wanted: Wanted,
+    ) -> Self {
         let (master, number) = (Watched::default(), AtomicU64::new(0));
-        Self { shared: Arc::new(Shared { name, sentinels, login, tls, master, number }) }
+        Self { shared: Arc::new(Shared { name, sentinels, login, tls, wanted, master, number }) }
+    }
+
+    /// What a server has to be.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.shared.wanted
     }
 
     /// The number of the master that was named last; 0 before there was one.
@@ -146,7 +160,7 @@ async fn listen(shared: &Shared, sentinel: &Node, failed: &mut usize) -> Result<
     let mut connection = in_time(sentinel.open_shared(Wanted::Anyone, PATIENCE)).await?;
     // Before it is asked, so that nothing that comes after is missed.
     let mut published = in_time(sentinel.subscribe(SWITCHED)).await?;
-    in_time(ask(shared, &mut connection)).await?;
+    in_time(ask(shared, &mut connection, false)).await?;
     *failed = 0;
     let mut messages = published.on_message();
     loop {
@@ -161,28 +175,36 @@ async fn listen(shared: &Shared, sentinel: &Node, failed: &mut usize) -> Result<
                     && name == shared.name
                     && let Ok(port) = port.parse()
                 {
-                    shared.learn(host, port)?;
+                    match shared.wanted {
+                        Wanted::Replica => drop(in_time(ask(shared, &mut connection, true)).await?),
+                        Wanted::Anyone | Wanted::Master => drop(shared.learn(host, port)?),
+                    }
                 }
             }
             () = shared.master.doubted() => {
                 if shared.master.is_over() {
                     return Ok(());
                 }
-                if !in_time(ask(shared, &mut connection)).await? {
+                if !in_time(ask(shared, &mut connection, true)).await? {
                     // Others may know more; and nobody is asked all the time.
                     sleep(PAUSE).await;
                     return Err(Fault::new(FaultKind::Unable, "the sentinels name a master that is none"));
                 }
             }
             () = sleep(PULSE) => {
-                in_time(ask(shared, &mut connection)).await?;
+                in_time(ask(shared, &mut connection, false)).await?;
             }
         }
     }
 }
 
-/// Asks who the master is; whether that is news.
-async fn ask(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<bool, Fault> {
+/// Asks who the master is, or a replica, another one where `doubts`; whether that is news.
+async fn ask(shared: &Shared, connection: &mut MultiplexedConnection, doubts: bool) -> Result<bool, Fault> {
+    if shared.wanted == Wanted::Replica
+        && let Some((host, port)) = replica(shared, connection, doubts).await?
+    {
+        return shared.learn(&host, port);
+    }
     let mut command = redis::cmd("SENTINEL");
     command.arg("GET-MASTER-ADDR-BY-NAME").arg(&shared.name);
     let named: Option<(String, u16)> = command.query_async(connection).await.map_err(|error| Fault::of(&error))?;
@@ -190,6 +212,35 @@ async fn ask(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<
         return Err(Fault::new(FaultKind::Unable, format_args!("the sentinels know no master `{}`", shared.name)));
     };
     shared.learn(&host, port)
+}
+
+/// A replica that follows the master: the one that is known, unless there is doubt of it.
+async fn replica(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+    doubts: bool,
+) -> Result<Option<(String, u16)>, Fault> {
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("REPLICAS").arg(&shared.name);
+    let told: Result<Vec<HashMap<String, String>>, _> = command.query_async(connection).await;
+    let told = told.map_err(|error| Fault::of(&error))?;
+    let follow = told.iter().filter(|replica| {
+        let is = |field, value| replica.get(field).is_some_and(|found| found == value);
+        is("flags", "slave") && is("master-link-status", "ok")
+    });
+    let address = |replica: &HashMap<String, String>| {
+        Some((replica.get("ip")?.clone(), replica.get("port")?.parse::<u16>().ok()?))
+    };
+    let follow: Vec<_> = follow.filter_map(address).collect();
+    let known = shared.master.known().and_then(|(node, _)| host_of(&node.info));
+    let place = known.and_then(|known| follow.iter().position(|address| *address == known));
+    let place = match place {
+        Some(place) if doubts => (place + 1) % follow.len(),
+        Some(place) => place,
+        // Not all processes need the same.
+        None => std::process::id() as usize % follow.len().max(1),
+    };
+    Ok(follow.into_iter().nth(place))
 }
 
 async fn in_time<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
