@@ -114,7 +114,7 @@ fn a_key_that_is_not_known_is_named_with_its_path() {
         ("memory", "", "one of `capacity`, `bytes`"),
         ("file", "path = 'somewhere'\n", "one of `path`, `limit`"),
         ("redis", "url = 'redis://localhost'\n", "`user`, `password`, `database`, `tls`"),
-        ("memcached", "url = 'localhost'\n", "`url` or `servers`"),
+        ("memcached", "url = 'localhost'\n", "one of `url`, `servers`"),
     ] {
         let (line, error) = fault(&format!(
             "[regions.keys]\nbackend = '{backend}'\n[regions.keys.{backend}]\n{settings}colour = 'red'"
