@@ -41,8 +41,12 @@ impl<S: Step> Walk<S> {
 
     async fn all(&mut self, server: &Arc<Server>, patience: Patience) -> Result<(), Fault> {
         let (mut line, mut kept) = Line::open(server, patience).await?;
-        let mut again = false;
+        let (mut again, mut rounds) = (false, 0_u32);
         while self.done.iter().any(Option::is_none) {
+            if rounds > 0 && patience.rest().is_zero() {
+                return Err(patience.late());
+            }
+            rounds += 1;
             let welcome = line.welcome();
             let at = At { server, welcome: &welcome, again };
             let (pipeline, counts) = self.ask(at);

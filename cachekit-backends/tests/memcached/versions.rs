@@ -1,5 +1,7 @@
 //! What was overtaken is not stored, whatever has become of the lease meanwhile.
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use cachekit::backend::{Backend, Claim, Lease, Patch, Token};
@@ -96,6 +98,33 @@ fn a_lease_whose_version_is_another_is_renewed_and_ended_as_ones_own() {
         wait(memcached.abandon("k", Token(1), caller)).unwrap();
         assert!(is_granted(&acquire(&memcached, "k", Token(2), MINUTE, caller)), "the lease has ended");
         wait(memcached.delete("k", caller)).unwrap();
+    }
+}
+
+#[test]
+fn of_those_who_take_a_lease_in_any_case_at_once_all_are_granted_it_and_one_commits() {
+    const THREADS: u128 = 6;
+    let server = MemcachedServer::start();
+    let memcached = connect(&server.url());
+    for caller in callers() {
+        for round in 0..20 {
+            set(&memcached, "k", "old", caller).unwrap();
+            let begin = Barrier::new(THREADS as usize);
+            let take = &|number: u128| {
+                let token = Token(round * THREADS + number);
+                begin.wait();
+                let lease = Lease { token, length: MINUTE };
+                assert!(is_granted(&wait(memcached.acquire("k", lease, Claim::Always, caller)).unwrap()));
+                // Everybody has been granted it by then.
+                begin.wait();
+                commit(&memcached, "k", "new", token, caller).unwrap()
+            };
+            let committed = thread::scope(|scope| {
+                let all: Vec<_> = (1..=THREADS).map(|number| scope.spawn(move || take(number))).collect();
+                all.into_iter().filter_map(|taken| taken.join().unwrap().then_some(())).count()
+            });
+            assert_eq!(committed, 1);
+        }
     }
 }
 

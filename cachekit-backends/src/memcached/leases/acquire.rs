@@ -87,6 +87,10 @@ impl<'a> Acquire<'a> {
             self.round = Round::Fence { value: value.version, own };
             return None;
         }
+        if self.claim == Claim::Always && holder.status == Status::Value {
+            // Somebody else has taken it in any case since: it was granted, and ended.
+            return Some(Acquired::Granted);
+        }
         if self.taken || holder.status == Status::Missing {
             // A write has ended the lease, or it has lapsed just now.
             (self.taken, self.round) = (false, Round::Take);
