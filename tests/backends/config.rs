@@ -128,7 +128,7 @@ fn a_key_that_is_not_known_is_named_with_its_path() {
         ("file", "", "", "`path` is missing"),
         ("file", "path = ''", "", "`path` is empty"),
         ("file", "path = 'x'\nlimit = '1 GiB'", ".limit", "nonzero"),
-        ("redis", "", "", "either `url`, or `sentinels` and `master`"),
+        ("redis", "", "", "one of `url`, `sentinels` with `master`, and `cluster`"),
         ("redis", "url = 'redis://localhost'\ndatabase = -1", ".database", "u32"),
         ("memcached", "", "", "either `url = "),
         ("memcached", "url = 'localhost'\nservers = ['localhost']", "", "either `url = "),
@@ -160,9 +160,14 @@ fn a_malformed_address_is_told_without_its_password() {
     told("url = 'redis://top:hunter2@host:port'", "URL");
     told("url = 'redis://top:hunter2@localhost/first'", "URL");
     told("url = 'redis+sentinel://top:hunter2@localhost'", "sentinels");
-    told("sentinels = ['top:hunter2']", "either `url`, or `sentinels` and `master`");
-    told("url = 'redis://localhost'\nmaster = 'top'", "either `url`, or `sentinels` and `master`");
+    told("sentinels = ['top:hunter2']", "one of `url`, `sentinels` with `master`, and `cluster`");
+    told("url = 'redis://localhost'\nmaster = 'top'", "one of `url`, `sentinels` with `master`, and `cluster`");
     told("url = 'redis://localhost'\nsentinel_password = 'hunter2'", "need `sentinels`");
+    told("url = 'redis://localhost'\nread_from_replicas = true", "need `sentinels`");
+    told("url = 'redis://localhost'\ncluster = ['localhost']", "one of `url`");
+    told("cluster = []", "no servers of the cluster are named");
+    told("cluster = ['redis://top:hunter2@']", "URL");
+    told("cluster = ['localhost']\ndatabase = 1\npassword = 'hunter2'", "the database 0 only");
     told("sentinels = []\nmaster = 'm'", "no sentinels are named");
     told("sentinels = ['redis://top:hunter2@']\nmaster = 'm'", "URL");
     told(

@@ -107,12 +107,18 @@ fn two(processes: &Processes) -> (Region, Parts, Region) {
     (region, parts, processes.region())
 }
 
+/// An entry whose epoch the process has seen.
+fn seen(region: &Region, processes: &Processes) {
+    assert_eq!(region.get_or_create("k", || 1), 1);
+    processes.clock.advance(Duration::from_millis(1));
+    assert_eq!(region.get_or_create("k", || 2), 1);
+}
+
 #[test]
 fn what_other_servers_have_is_served_without_the_epoch_and_the_breaker_stays_shut() {
     let processes = Processes::new();
     let (region, parts, _) = two(&processes);
-    assert_eq!(region.get_or_create("k", || 1), 1);
-    assert_eq!(region.get_or_create("k", || 2), 1);
+    seen(&region, &processes);
     parts.lose(&["%epoch", "lost"]);
     for round in 0..20 {
         let before = region.stats();
@@ -136,11 +142,37 @@ fn what_other_servers_have_is_served_without_the_epoch_and_the_breaker_stays_shu
 }
 
 #[test]
+fn whoever_wants_to_know_is_told_of_the_part() {
+    let (parts, store) = (Parts::default(), Memory::new());
+    let region = Region::builder("telling").ttl(TTL).backend(store).wrap(parts.clone());
+    let region = region.on_backend_error(cachekit::OnBackendError::Propagate).build().unwrap();
+    assert_eq!((region.get_or_create("k", || 1), region.get_or_create("lost", || 1)), (1, 1));
+    parts.lose(&["lost"]);
+    assert!(region.get::<i32>("lost").unwrap_err().is_partial());
+    assert!(region.get_many::<i32>(["k", "lost"]).unwrap_err().is_partial());
+    assert_eq!(region.get_many::<i32>(["k"]).unwrap(), [Some(1)]);
+}
+
+#[test]
+fn an_epoch_of_which_one_look_failed_long_ago_stands_in_for_nothing() {
+    let processes = Processes::new();
+    let (region, parts, other) = two(&processes);
+    seen(&region, &processes);
+    processes.clock.advance(Duration::from_secs(5));
+    parts.lose(&["%epoch"]);
+    assert_eq!(region.get_or_create("k", || 3), 1);
+    parts.lose(&[]);
+    other.invalidate(Invalidation::Hard).unwrap();
+    processes.clock.advance(Duration::from_secs(50));
+    parts.lose(&["%epoch"]);
+    assert_eq!(region.get_or_create("k", || 4), 4);
+}
+
+#[test]
 fn an_epoch_that_was_seen_long_before_its_loss_stands_in_for_nothing() {
     let processes = Processes::new();
     let (region, parts, other) = two(&processes);
-    assert_eq!(region.get_or_create("k", || 1), 1);
-    assert_eq!(region.get_or_create("k", || 2), 1);
+    seen(&region, &processes);
     processes.clock.advance(Duration::from_secs(11));
     other.invalidate(Invalidation::Hard).unwrap();
     parts.lose(&["%epoch"]);
@@ -155,7 +187,7 @@ fn what_this_process_has_invalidated_is_gone_whatever_is_lost_after_that() {
     for kind in [Invalidation::Hard, Invalidation::Soft] {
         let processes = Processes::new();
         let (region, parts, _) = two(&processes);
-        assert_eq!((region.get_or_create("k", || 1), region.get_or_create("k", || 2)), (1, 1));
+        seen(&region, &processes);
         region.invalidate(kind).unwrap();
         parts.lose(&["%epoch"]);
         assert_eq!(region.get_or_create("k", || 3), 3, "{kind:?}");
@@ -176,6 +208,7 @@ fn an_invalidation_that_a_lost_server_is_owed_keeps_up_nothing_else() {
     assert!(region.delete("lost").unwrap_err().is_partial());
     assert_eq!(region.get_or_create("lost", || 2), 2);
     assert_eq!(region.get_or_create("k", || 2), 1, "it is owed nothing");
+    assert_eq!(region.get_many::<i32>(["k", "lost"]).unwrap()[0], Some(1), "nor are others that are asked for with it");
     region.delete("found").unwrap();
     assert_eq!(region.get_or_create("found", || 3), 3);
     parts.lose(&[]);

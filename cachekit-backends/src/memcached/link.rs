@@ -84,7 +84,12 @@ impl Wire {
                 let mut state = server.link.lock();
                 match &*state {
                     State::Up(wire) if !wire.orders.is_closed() => return Ok((wire.clone(), kept)),
-                    State::Connecting => {}
+                    State::Connecting => {
+                        // Of a server that failed before, nobody waits for whoever tries again.
+                        if let Some(fault) = server.gate.is_shut(0) {
+                            return Err(fault);
+                        }
+                    }
                     State::Up(_) | State::Down => {
                         // What is spawned takes the gate's word for itself.
                         drop(server.gate.enter(0, Instant::now())?);

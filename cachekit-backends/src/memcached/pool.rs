@@ -131,7 +131,9 @@ impl Wire {
 
     /// Has it wait no longer than there is time, or hardly.
     fn limit(&mut self, patience: Patience) -> Result<(), Fault> {
-        let rest = patience.rest().max(SHORTEST);
+        // What others have used up of it is nothing to a server that has answered by now.
+        let least = if patience.is_shared { patience.limit / 16 } else { Duration::ZERO };
+        let rest = patience.rest().max(least).max(SHORTEST);
         if self.limit > rest + rest / 8 || self.limit < rest / 2 {
             self.limit = rest;
             self.stream.set_read_timeout(Some(rest))?;

@@ -57,6 +57,11 @@ impl<F: Clone> Gate<F> {
         shut.tried = true;
         Ok(Pass { gate: self, alone: true, number })
     }
+
+    /// Why nobody waits for a connection: the last one failed, be it that somebody tries again.
+    pub(crate) fn is_shut(&self, number: u64) -> Option<F> {
+        self.lock().as_ref().filter(|shut| shut.number == number).map(|shut| shut.fault.clone())
+    }
 }
 
 impl<F> Gate<F> {

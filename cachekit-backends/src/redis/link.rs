@@ -97,7 +97,12 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
             let number = server.source.number();
             match &*state {
                 State::Up(wire) if wire.number == number => return Ok((wire.clone(), kept)),
-                State::Connecting => {}
+                State::Connecting => {
+                    // Of a server that failed before, nobody waits for whoever tries again.
+                    if let Some(fault) = server.gate.is_shut(number) {
+                        return Err(fault);
+                    }
+                }
                 State::Up(_) | State::Down => {
                     // What is spawned takes the gate's word for itself.
                     drop(server.gate.enter(number, Instant::now())?);

@@ -59,8 +59,8 @@ mod tls;
 mod watched;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use cachekit::Error;
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Patch, Put, Token};
@@ -94,10 +94,20 @@ enum Target {
     /// One server: that of an address, or whoever is the master.
     Server(Arc<Server>),
     /// One server, and another one that answers reads.
-    Read(Arc<Server>, Arc<Server>),
+    Read(Arc<Server>, Arc<Replica>),
     /// The servers of a cluster, each for its keys.
     Cluster(Arc<Nodes>),
 }
+
+/// Who answers reads in place of the master.
+struct Replica {
+    server: Arc<Server>,
+    /// Until when it may not have what this process has changed.
+    changed: Mutex<Option<Instant>>,
+}
+
+/// How long a process reads from the master what it may have changed itself.
+const BEHIND: Duration = Duration::from_secs(1);
 
 cachekit::backend_factory! { "redis" => config::redis }
 
@@ -185,7 +195,10 @@ impl Redis {
     /// The same, where a replica answers reads.
     fn reading(self, replica: Source) -> Self {
         let target = self.target.map(|target| match target {
-            Target::Server(server) => Target::Read(server, Server::shared(replica)),
+            Target::Server(server) => {
+                let replica = Replica { server: Server::shared(replica), changed: Mutex::default() };
+                Target::Read(server, Arc::new(replica))
+            }
             other => other,
         });
         Self { target }
@@ -210,9 +223,11 @@ impl Redis {
         let limit = context.limit().min(LONGEST);
         match target {
             Target::Server(server) | Target::Read(server, _) if context.may_block() => {
+                let begun = Instant::now();
                 let replica = target.replica(&request);
                 let value = replica.and_then(|replica| pool::ask(replica, &request, limit / 2).ok());
-                let value = value.map_or_else(|| pool::ask(server, &request, limit), Ok).and_then(read);
+                let rest = limit.saturating_sub(begun.elapsed());
+                let value = value.map_or_else(|| pool::ask(server, &request, rest), Ok).and_then(read);
                 value.map_err(|fault| fault.told(&server.place, request.operation)).into()
             }
             Target::Server(server) | Target::Read(server, _) => Answer::later(async move {
@@ -233,7 +248,7 @@ impl Redis {
                         1 => answers.remove(0),
                         _ => answers.into_iter().collect::<Result<_, _>>().map(Value::Array),
                     };
-                    value.and_then(read).map_err(|fault| fault.told_of_part(&nodes.place, operation))
+                    value.and_then(read).map_err(|fault| nodes.told(&fault, operation))
                 })
             }
         }
@@ -241,12 +256,14 @@ impl Redis {
 }
 
 impl Target {
-    /// Who answers a read beside the master.
+    /// Who answers a read beside the master; not soon after this process has changed something, be that done or not.
     fn replica(&self, request: &Request<'_>) -> Option<&Arc<Server>> {
-        match self {
-            Self::Read(_, replica) if request.is_read() => Some(replica),
-            _ => None,
+        let Self::Read(_, replica) = self else { return None };
+        let mut changed = replica.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        if request.overtakes() {
+            *changed = Some(Instant::now() + BEHIND);
         }
+        (request.is_read() && changed.is_none_or(|until| until < Instant::now())).then_some(&replica.server)
     }
 }
 

@@ -74,17 +74,30 @@ fn leave_old(idle: &mut VecDeque<Idle>, now: Instant) {
 
 /// Has a request carried out, and blocks the thread meanwhile.
 pub(super) fn ask(server: &Server, request: &impl Pack, limit: Duration) -> Result<Value, Fault> {
-    send(server, request, limit).answer()
+    send(server, request, limit, None).answer()
 }
 
-/// Sends a request, where there is a connection; its answer can be waited for when others are sent.
-pub(super) fn send<'a, R: Pack>(server: &'a Server, request: &'a R, limit: Duration) -> Sent<'a, R> {
+/// Sends a request; its answer can be waited for when others are sent. Where there is no connection, one is made now, within
+/// a share of the time, or with the answer.
+pub(super) fn send<'a, R: Pack>(
+    server: &'a Server,
+    request: &'a R,
+    limit: Duration,
+    share: Option<Duration>,
+) -> Sent<'a, R> {
     let begun = Instant::now();
-    let kept = server.pool.take(server.source.number(), begun).map(|mut socket| {
-        let sent = socket.send(&request.pack(Form::default()), limit);
-        (socket, sent)
+    let kept = server.pool.take(server.source.number(), begun).map(|socket| (socket, true));
+    let opened = match (kept, share) {
+        (None, Some(share)) => connect(server, share).map(|socket| Some((socket, false))),
+        (kept, _) => Ok(kept),
+    };
+    let first = opened.map(|opened| {
+        opened.map(|(mut socket, was_kept)| {
+            let sent = socket.send(&request.pack(Form::default()), limit);
+            First { socket, was_kept, sent }
+        })
     });
-    Sent { server, request, limit, begun, kept }
+    Sent { server, request, limit, begun, first }
 }
 
 /// A request that is under way.
@@ -93,20 +106,25 @@ pub(super) struct Sent<'a, R> {
     request: &'a R,
     limit: Duration,
     begun: Instant,
-    /// The connection that it was sent on, and what it takes to answer.
-    kept: Option<(Socket, RedisResult<Replies>)>,
+    first: Result<Option<First>, Fault>,
+}
+
+/// The first attempt: the connection, and what it takes to answer.
+struct First {
+    socket: Socket,
+    was_kept: bool,
+    sent: RedisResult<Replies>,
 }
 
 impl<R: Pack> Sent<'_, R> {
     /// Waits for the answer, and does what it takes to have one.
     pub(super) fn answer(self) -> Result<Value, Fault> {
-        let Self { server, request, limit, begun, mut kept } = self;
-        let mut attempt = Attempt::default();
+        let Self { server, request, limit, begun, first } = self;
+        let (mut first, mut attempt) = (first?, Attempt::default());
         loop {
-            let was_kept = kept.is_some();
-            let (mut socket, mut sent) = match kept.take() {
-                Some((socket, sent)) => (socket, Some(sent)),
-                None => (connect(server, limit.saturating_sub(begun.elapsed()))?, None),
+            let (mut socket, was_kept, mut sent) = match first.take() {
+                Some(First { socket, was_kept, sent }) => (socket, was_kept, Some(sent)),
+                None => (connect(server, limit.saturating_sub(begun.elapsed()))?, false, None),
             };
             loop {
                 let sent = sent.take().unwrap_or_else(|| socket.send(&request.pack(attempt.form()), limit));
@@ -164,7 +182,8 @@ impl Socket {
     fn receive(&mut self, replies: Replies, limit: Duration, begun: Instant) -> RedisResult<Value> {
         let passed = begun.elapsed();
         if passed > limit / 4 {
-            self.limit(limit.saturating_sub(passed))?;
+            // What others have used up of it is nothing to a server that has answered by now.
+            self.limit(limit.saturating_sub(passed).max(limit / 16))?;
         }
         match replies {
             Replies::One => self.connection.recv_response(),

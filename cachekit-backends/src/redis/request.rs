@@ -166,6 +166,11 @@ impl<'a> Request<'a> {
         matches!(self.steps, Steps::Read(_))
     }
 
+    /// Whether whoever has asked for this must not see any more what was there before.
+    pub(super) fn overtakes(&self) -> bool {
+        matches!(self.operation, "set" | "delete" | "patch")
+    }
+
     /// Which servers of a cluster have which slots.
     pub(super) fn slots() -> Self {
         let mut slots = redis::cmd("CLUSTER");
@@ -177,22 +182,16 @@ impl<'a> Request<'a> {
     pub(super) fn by_key(self) -> Vec<(Request<'a>, u16)> {
         let Self { operation, steps } = self;
         let alone = |steps| Self { operation, steps };
+        let of = |command: &str, names: &[&str]| {
+            let mut command = redis::cmd(command);
+            command.arg(names);
+            (alone(Steps::Command(command)), slot::slot(names[0]))
+        };
         match steps {
-            Steps::Read(get) => names(&get)
-                .map(|name| {
-                    let mut get = redis::cmd("GET");
-                    get.arg(name);
-                    (alone(Steps::Command(get)), slot::slot(name))
-                })
-                .collect(),
+            Steps::Read(get) => names(&get).map(|name| of("MGET", &[name])).collect(),
             Steps::Command(delete) => {
                 let names: Vec<_> = names(&delete).collect();
-                let of_each = names.chunks(2).map(|both| {
-                    let mut delete = redis::cmd("UNLINK");
-                    delete.arg(both);
-                    (alone(Steps::Command(delete)), slot::slot(both[0]))
-                });
-                of_each.collect()
+                names.chunks(2).map(|both| of("UNLINK", both)).collect()
             }
             Steps::Script(script, calls) => {
                 let of_each = calls.into_iter().map(|call| {
@@ -202,6 +201,22 @@ impl<'a> Request<'a> {
                 of_each.collect()
             }
         }
+    }
+}
+
+impl Request<'_> {
+    /// To delete a key whose names are not in one place, name by name: the lease, and when that is gone, the value.
+    ///
+    /// So nobody commits any more who has computed before, and whoever is lent the lease between the two computes afresh.
+    pub(super) fn apart(&self) -> Option<[Self; 2]> {
+        let Steps::Command(delete) = &self.steps else { return None };
+        let [value, lease] = names(delete).collect::<Vec<_>>()[..] else { return None };
+        let of = |name: &str| {
+            let mut delete = redis::cmd("UNLINK");
+            delete.arg(name);
+            Self::command(self.operation, delete)
+        };
+        Some([of(lease), of(value)])
     }
 }
 

@@ -143,6 +143,47 @@ fn what_has_to_wait_for_the_end_of_a_handover_waits() {
 }
 
 #[test]
+fn what_is_in_a_slot_that_stays_between_two_servers_is_forgotten_all_the_same() {
+    let cluster = RedisCluster::start();
+    let redis = connect(&cluster);
+    for (number, caller) in callers().into_iter().enumerate() {
+        let key = |name: &str| format!("{{{}}}:{name} {number}", key_of(&cluster, 0));
+        let (here, there, lent) = (key("here"), key("there"), key("lent"));
+        for key in [&here, &there] {
+            set(&redis, key, "v", caller).unwrap();
+        }
+        assert!(is_granted(&acquire(&redis, &lent, Token(7), HOUR, caller)));
+        let handover = Handover { slot: cluster.slot(&here), from: 0, to: 1 };
+        cluster.begin(handover);
+        cluster.hand_over(handover, &format!("{there}:value{{}}"));
+        for key in [&here, &there, &lent] {
+            wait(redis.delete(key, caller)).unwrap();
+            assert_eq!(get(&redis, key, caller).unwrap(), None, "{key}");
+        }
+        cluster.end(handover);
+        assert!(!commit(&redis, &lent, "computed before", Token(7), caller).unwrap());
+        let back = Handover { from: 1, to: 0, ..handover };
+        cluster.begin(back);
+        cluster.end(back);
+    }
+}
+
+#[test]
+fn values_of_other_kinds_count_as_nothing_and_are_overwritten() {
+    let cluster = RedisCluster::start();
+    let redis = connect(&cluster);
+    for (number, caller) in callers().into_iter().enumerate() {
+        let key = format!("list {number}");
+        let place = cluster.place_of(&key);
+        cluster.servers[place].command(&["RPUSH", &key, "one"]);
+        assert_eq!(get(&redis, &key, caller).unwrap(), None);
+        assert!(wait(redis.get_many(&[&key, "another"], caller)).unwrap().iter().all(Option::is_none));
+        set(&redis, &key, "v", caller).unwrap();
+        assert_eq!(get(&redis, &key, caller).unwrap().as_deref(), Some("v"));
+    }
+}
+
+#[test]
 fn a_replica_that_takes_over_is_found() {
     let mut cluster = RedisCluster::start();
     cluster.add(Some(0));
@@ -196,10 +237,23 @@ fn a_wrong_password_is_told_without_it() {
 fn a_cluster_that_cannot_be_reached_is_told_and_found_when_it_is_there() {
     let mut cluster = RedisCluster::start();
     let redis = connect(&cluster);
+    let keys: Vec<String> = (0..3).map(|place| key_of(&cluster, place)).collect();
     cluster.servers.iter_mut().for_each(RedisServer::kill);
     for caller in callers() {
         let error = get(&redis, "k", caller).unwrap_err();
         assert!(error.is_backend() && !error.is_refused(), "{error}");
+    }
+    cluster.servers.iter_mut().for_each(RedisServer::restart);
+    for caller in callers() {
+        poll_until("the cluster is found", || set(&redis, "k", "v", caller).ok());
+    }
+    // Whoever knows the servers is told that none of them is there: not that it is a part.
+    cluster.servers.iter_mut().for_each(RedisServer::kill);
+    for caller in callers() {
+        poll_until("nobody is left", || {
+            let lost = keys.iter().map(|key| get(&redis, key, caller).unwrap_err());
+            lost.filter(|error| !error.is_partial()).count().eq(&3).then_some(())
+        });
     }
     cluster.servers.iter_mut().for_each(RedisServer::restart);
     for caller in callers() {
@@ -214,4 +268,7 @@ fn settings_that_name_no_cluster_are_refused() {
     assert!(refused(Redis::cluster(["host:port"])).contains("URL"));
     assert!(refused(Redis::cluster(["unix:///tmp/socket"])).contains("a host and a port"));
     assert!(refused(Redis::cluster(["redis://:hunter2@host/3"])).contains("database"));
+    assert!(refused(Redis::cluster(["host", "redis://:hunter2@other"])).contains("asked alike"));
+    #[cfg(feature = "tls")]
+    assert!(refused(Redis::cluster(["redis://host", "rediss://other"])).contains("asked alike"));
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use cachekit::backend::Backend;
 use cachekit::testing::Conformance;
 use cachekit_backends::redis::{Redis, Sentinels};
 use cachekit_test_servers::{MASTER, RedisServer, Sentinels as Servers, poll_until};
 
-use crate::support::{callers, get, set, task, thread};
+use crate::support::{callers, get, set, task, thread, wait};
 
 const SECONDS: Duration = Duration::from_secs(10);
 
@@ -78,7 +79,7 @@ fn a_replica_answers_reads_where_that_is_asked_for_and_the_master_when_there_is_
     let plain = from(Redis::sentinels(MASTER, servers.addresses()));
     let reading = from(Redis::sentinels(MASTER, servers.addresses()).read_from_replicas());
     for caller in callers() {
-        set(&reading, "k", "v", caller).unwrap();
+        set(&plain, "k", "v", caller).unwrap();
         poll_until("the replica has it", || get(&reading, "k", caller).unwrap().filter(|found| found == "v"));
         let before = [reads(&servers.servers[0]), reads(&servers.servers[1])];
         assert_eq!(get(&reading, "k", caller).unwrap().as_deref(), Some("v"));
@@ -86,6 +87,15 @@ fn a_replica_answers_reads_where_that_is_asked_for_and_the_master_when_there_is_
         assert_eq!(get(&plain, "k", caller).unwrap().as_deref(), Some("v"));
         assert_eq!([reads(&servers.servers[0]), reads(&servers.servers[1])], [before[0] + 1, before[1] + 1]);
     }
+    // Whoever has changed something sees it.
+    servers.servers[1].command(&["REPLICAOF", "NO", "ONE"]);
+    for (caller, text) in callers().into_iter().zip(["one", "two"]) {
+        set(&reading, "k", text, caller).unwrap();
+        assert_eq!(get(&reading, "k", caller).unwrap().as_deref(), Some(text));
+        wait(reading.delete("k", caller)).unwrap();
+        assert_eq!(get(&reading, "k", caller).unwrap(), None);
+    }
+    set(&plain, "k", "v", thread(SECONDS)).unwrap();
     servers.servers[1].stop();
     for caller in [thread(Duration::from_secs(1)), task(Duration::from_secs(1))] {
         let begun = Instant::now();

@@ -22,7 +22,7 @@ use crate::freshness::{Circumstances, Epoch, Stamp, Verdict};
 use crate::info::FnInfo;
 use crate::near::{Found, Made};
 use crate::record::{self, Envelope, Record, UnixMillis};
-use crate::remote::{Caller, Hold, Remote, Seen};
+use crate::remote::{Caller, Hold, OnBackendError, Remote, Seen};
 use crate::tags::TagNames;
 use crate::values::{Shared, never_bytes};
 
@@ -203,6 +203,13 @@ impl Call {
         at: Circumstances,
     ) -> Result<Vec<Reading>, Error> {
         let mut seen = remote.look_up_many(caller, keys.clone(), Vec::new()).await?;
+        if remote.settings.on_error == OnBackendError::Propagate {
+            let unknown = seen.iter().find_map(|seen| match &seen.content {
+                Some(Content::Unknown(error)) => Some(error.clone()),
+                _ => None,
+            });
+            unknown.map_or(Ok(()), Err)?;
+        }
         let stored: Vec<_> = places.iter().zip(&mut seen).map(|(place, seen)| calls[*place].stored(seen)).collect();
         let mut tags: Vec<String> = stored.iter().flat_map(Stored::tags).cloned().collect();
         tags.sort_unstable();

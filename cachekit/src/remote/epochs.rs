@@ -82,11 +82,15 @@ impl Remote {
             // What is rare is boxed: the future of a hit is small.
             let paid = if self.owed.any() { Box::pin(self.pay(caller, &keys)).await } else { Ok(()) };
             let (at, unix) = (nanos(self.clock.now()), self.unix_now());
-            if let Err(error) = paid
-                && self.owed.concerns(&keys)
-            {
-                return Err(error);
-            }
+            let owed = match paid {
+                Ok(()) => None,
+                // What the others have is served.
+                Err(error) if error.is_partial() && !self.owed.concerns(&keys[entries..]) => {
+                    Some((error, self.owed.among(&keys[..entries])))
+                }
+                Err(error) if self.owed.concerns(&keys) => return Err(error),
+                Err(_) => None,
+            };
             let mut contents = self
                 .ask(Kind::Read, caller, |backend, context| async move {
                     let asked: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -99,8 +103,11 @@ impl Remote {
                 })
                 .await?
                 .into_iter();
-            let found: Vec<_> =
+            let mut found: Vec<_> =
                 contents.by_ref().take(entries).inspect(|content| self.miss(content.as_ref())).collect();
+            if let Some((error, places)) = owed {
+                places.into_iter().for_each(|place| found[place] = Some(Content::Unknown(error.clone())));
+            }
             let name = self.names.region_epoch();
             let region = match self.epoch(&name, contents.next().flatten(), at)?.as_ref().and_then(halves) {
                 Some(region) => region,
@@ -178,8 +185,10 @@ impl Remote {
     }
 
     async fn tag_epoch(self: &Arc<Self>, caller: Caller<'_>, tag: &str, keep: Option<Duration>) -> Result<u64, Error> {
-        let content = random().to_le_bytes().to_vec();
-        let found = self.add(caller, self.names.tag_epoch(tag), content, keep).await?;
+        let (content, name) = (random().to_le_bytes().to_vec(), self.names.tag_epoch(tag));
+        let at = nanos(self.clock.now());
+        let found = self.add(caller, name.clone(), content, keep).await?;
+        self.known.note(&name, Some(&found), at);
         whole(&found).ok_or_else(|| self.foreign_epoch())
     }
 
@@ -218,6 +227,7 @@ impl Remote {
     }
 
     async fn remove(self: &Arc<Self>, caller: Caller<'_>, keys: Vec<String>) -> Result<(), Error> {
+        let _moved = Moved { remote: self, keys: keys.clone() };
         self.ask(Kind::Removal, caller, |backend, context| async move {
             match &keys[..] {
                 [key] => backend.delete(key, context).await,
@@ -238,29 +248,22 @@ impl Remote {
     /// Invalidates every entry of the region for everyone.
     pub(crate) async fn invalidate_region(self: &Arc<Self>, caller: Caller<'_>, softly: bool) -> Result<(), Error> {
         let key = self.names.region_epoch();
-        let invalidated = if softly {
-            self.patch(caller, key.clone(), Patch::new(8, &random().to_le_bytes())).await
+        if softly {
+            self.patch(caller, key, Patch::new(8, &random().to_le_bytes())).await
         } else {
-            self.delete(caller, vec![key.clone()]).await
-        };
-        self.known.note(&key, None, nanos(self.clock.now()));
-        invalidated
+            self.delete(caller, vec![key]).await
+        }
     }
 
     /// Invalidates every entry that has one of the tags, for everyone.
     pub(crate) async fn invalidate_tags(self: &Arc<Self>, caller: Caller<'_>, tags: &[String]) -> Result<(), Error> {
-        let names: Vec<_> = tags.iter().map(|tag| self.names.tag_epoch(tag)).collect();
-        let invalidated = self.delete(caller, names.clone()).await;
-        let now = nanos(self.clock.now());
-        for name in &names {
-            self.known.note(name, None, now);
-        }
-        invalidated
+        self.delete(caller, tags.iter().map(|tag| self.names.tag_epoch(tag)).collect()).await
     }
 
     async fn patch(self: &Arc<Self>, caller: Caller<'_>, key: String, patch: Patch) -> Result<(), Error> {
         let owed = key.clone();
         let _writing = self.writing(std::slice::from_ref(&key)).await;
+        let _moved = Moved { remote: self, keys: vec![key.clone()] };
         let patched = self
             .ask(Kind::Write, caller, |backend, context| async move { backend.patch(&key, patch, context).await })
             .await;
@@ -326,6 +329,18 @@ impl Remote {
 
     pub(crate) fn unix_now(&self) -> UnixMillis {
         millis(self.clock.unix_time())
+    }
+}
+
+/// Epochs that somebody moves, among other keys: whatever becomes of that, what was known of them counts no more.
+struct Moved<'a> {
+    remote: &'a Remote,
+    keys: Vec<String>,
+}
+
+impl Drop for Moved<'_> {
+    fn drop(&mut self) {
+        self.remote.known.forget(&self.keys, nanos(self.remote.clock.now()));
     }
 }
 
@@ -401,9 +416,17 @@ impl Owed {
         }
         let debts = self.debts();
         let first = keys.iter().filter_map(|key| debts.keys.get_key_value(key));
-        let others = debts.keys.iter().filter(|(key, _)| !keys.contains(key));
+        // Those of a server that is lost are in nobody's way.
+        let begin = fastrand::usize(..debts.keys.len().saturating_sub(most).max(1));
+        let others = debts.keys.iter().filter(|(key, _)| !keys.contains(key)).skip(begin);
         let due = first.chain(others.take(most));
         due.map(|(key, failure)| (key.clone(), *failure)).collect()
+    }
+
+    /// The places of those of these that are among them.
+    fn among(&self, keys: &[String]) -> Vec<usize> {
+        let debts = self.debts();
+        (0..keys.len()).filter(|place| debts.keys.contains_key(&keys[*place])).collect()
     }
 
     /// Whether one of these is among them.

@@ -83,7 +83,8 @@ impl Remote {
                 removed.await
             }
         };
-        probed.inspect_err(|error| self.tell(error)).is_ok()
+        // A part that is lost says nothing of the others.
+        probed.inspect_err(|error| self.tell(error)).map_or_else(|error| error.is_partial(), |()| true)
     }
 
     fn probe_later(self: &Arc<Self>, kind: Kind) {

@@ -47,6 +47,15 @@ impl Map {
     }
 }
 
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        let servers = self.servers.iter().zip(&other.servers);
+        self.places == other.places
+            && self.servers.len() == other.servers.len()
+            && servers.into_iter().all(|(one, other)| Arc::ptr_eq(one, other))
+    }
+}
+
 /// The first and the last slot, and where the server is that takes their writes.
 fn range_of(range: &Value) -> Option<(usize, usize, &str, u16)> {
     let Value::Array(range) = range else { return None };

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -33,8 +34,8 @@ use crate::redis::{link, pool, reply};
 /// How long a server may take to say who has which slots.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long nobody asks after somebody has.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long nobody asks after somebody has, at least, and at most where nothing has changed since.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
 /// How often is asked where nobody doubts anything.
 const PULSE: Duration = Duration::from_secs(10);
@@ -74,11 +75,21 @@ impl Nodes {
             Source::info(&url, login.clone(), tls.as_ref())
         };
         let seeds: Vec<_> = addresses.iter().map(seed).collect::<Result<_, _>>()?;
-        if seeds.iter().any(|seed| seed.redis_settings().db() != 0) {
-            return Err(Error::refused("a cluster has the database 0 only: leave `database` out"));
-        }
         if seeds.iter().any(|seed| host_of(seed).is_none()) {
             return Err(Error::refused("a server of a cluster is at a host and a port: write `host:6379`"));
+        }
+        let alike = |seed: &ConnectionInfo| {
+            let asks = |info: &ConnectionInfo| {
+                let redis = info.redis_settings();
+                (redis.username().map(str::to_owned), redis.password().map(str::to_owned))
+            };
+            asks(seed) == asks(&seeds[0]) && mem::discriminant(seed.addr()) == mem::discriminant(seeds[0].addr())
+        };
+        if !seeds.iter().all(alike) {
+            return Err(Error::refused("all servers of a cluster are asked alike: with one scheme, user and password"));
+        }
+        if seeds.iter().any(|seed| seed.redis_settings().db() != 0) {
+            return Err(Error::refused("a cluster has the database 0 only: leave `database` out"));
         }
         let sources: Vec<_> = seeds.iter().map(|seed| Source::node(seed, tls.clone())).collect::<Result<_, _>>()?;
         let identity = sources.iter().map(Source::identity).collect::<Vec<_>>().join(", ");
@@ -118,14 +129,25 @@ impl Nodes {
     ) -> Answer<'a, Vec<Option<Content>>> {
         let operation = request.operation;
         self.answer(Asked::Keys(request), operation, may_block, limit, move |answers| {
-            let found = answers.into_iter().map(|answer| answer.and_then(reply::content));
-            let found: Vec<_> =
-                found.map(|found| found.map_err(|fault| fault.told_of_part(&self.place, operation))).collect();
+            let found = answers.into_iter().map(|answer| {
+                answer.and_then(|found| {
+                    // One for each name of a command, of which there is one.
+                    Ok(reply::each(found, 1, reply::content)?.pop().flatten())
+                })
+            });
+            let found: Vec<_> = found.map(|found| found.map_err(|fault| self.told(&fault, operation))).collect();
             if found.iter().all(Result::is_err) {
                 return found.into_iter().collect();
             }
             Ok(found.into_iter().map(|found| found.unwrap_or_else(|why| Some(Content::Unknown(why)))).collect())
         })
+    }
+
+    /// What the caller is told of a fault of one of the servers: that it concerns a part, unless all of them are lost.
+    pub(in crate::redis) fn told(&self, fault: &Fault, operation: &str) -> Error {
+        let is_lost = |server: &Arc<Server>| server.gate.is_shut(0).is_some();
+        let are_lost = self.shared.map.known().is_some_and(|map| map.servers.iter().all(is_lost));
+        if are_lost { fault.told(&self.place, operation) } else { fault.told_of_part(&self.place, operation) }
     }
 
     /// Whether the cluster can be used: a server that cannot be reached is no reason against it, one that refuses is.
@@ -151,7 +173,8 @@ impl Nodes {
                 return Ok(spread.answers());
             }
             // All are sent before anybody waits for one of them.
-            let sent: Vec<_> = batches.iter().map(|batch| pool::send(&batch.server, batch, rest())).collect();
+            let share = (batches.len() > 1).then(|| rest() / u32::try_from(batches.len() + 1).unwrap_or(u32::MAX));
+            let sent: Vec<_> = batches.iter().map(|batch| pool::send(&batch.server, batch, rest(), share)).collect();
             let answers = sent.into_iter().map(pool::Sent::answer);
             let told = batches.iter().zip(answers).map(|(batch, answer)| batch.told(answer)).collect();
             drop(batches);
@@ -263,8 +286,8 @@ impl Shared {
         Ok(Arc::clone(self.lock().entry(address).or_insert_with(|| Server::shared(source))))
     }
 
-    /// Asks one server after the other who has which slots, beginning with another one each time.
-    async fn ask(&self, turn: usize) -> Result<(), Fault> {
+    /// Asks one server after the other who has which slots, beginning with another one each time; whether that is news.
+    async fn ask(&self, turn: usize) -> Result<bool, Fault> {
         let mut addresses: Vec<(String, u16)> = self.seeds.iter().filter_map(host_of).collect();
         let known = self.lock().keys().cloned().collect::<Vec<_>>();
         addresses.extend(known);
@@ -276,8 +299,9 @@ impl Shared {
             match self.ask_one(host, *port).await {
                 Ok(map) => {
                     self.forget_idle(&map);
-                    self.map.learn(|_| Ok(Some(Arc::new(map))))?;
-                    return Ok(());
+                    return self
+                        .map
+                        .learn(|known| Ok((!known.is_some_and(|known| **known == map)).then(|| Arc::new(map))));
                 }
                 Err(why) => fault = why,
             }
@@ -306,12 +330,23 @@ impl Shared {
 
 /// Asks whenever somebody doubts, until nobody needs the map any more.
 async fn follow(shared: Arc<Shared>) {
+    let [shortest, longest] = PAUSES;
+    let mut pause = shortest;
     for turn in 0.. {
-        if let Err(fault) = shared.ask(turn).await {
-            shared.map.fail(fault);
+        pause = match shared.ask(turn).await {
+            Ok(true) => shortest,
+            Ok(false) => (pause * 2).min(longest),
+            Err(fault) => {
+                shared.map.fail(fault);
+                shortest
+            }
+        };
+        sleep(pause).await;
+        let pulse = if shared.map.known().is_some() { PULSE } else { shortest };
+        if timeout(pulse, shared.map.doubted()).await.is_err() {
+            // Nobody has doubted it for long.
+            pause = shortest;
         }
-        sleep(PAUSE).await;
-        let _ = timeout(if shared.map.known().is_some() { PULSE } else { PAUSE }, shared.map.doubted()).await;
         if shared.map.is_over() {
             return;
         }

@@ -12,18 +12,20 @@ use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::request::{Form, Pack, Packed, Request};
 use crate::redis::server::Server;
 
-/// How often servers may send a request elsewhere.
+/// How often servers may say that another one has a slot.
 const MOST: u32 = 8;
 
 pub(super) struct Spread<'a> {
     parts: Vec<Part<'a>>,
-    /// How often some have been sent elsewhere.
-    rounds: u32,
+    /// How often some have been sent to a server that was said to have their slot.
+    moves: u32,
 }
 
 /// A request for one key.
 struct Part<'a> {
     request: Request<'a>,
+    /// What is to be asked when that is answered.
+    then: Option<Request<'a>>,
     /// The slot of the key; none where it is about no key.
     slot: Option<u16>,
     /// Where another server has sent it, if one has.
@@ -61,17 +63,17 @@ pub(super) struct Next {
 
 impl<'a> Spread<'a> {
     pub(super) fn new(requests: impl IntoIterator<Item = (Request<'a>, u16)>) -> Self {
-        let part = |(request, slot)| Part { request, slot: Some(slot), to: None, answer: None };
-        Self { parts: requests.into_iter().map(part).collect(), rounds: 0 }
+        let part = |(request, slot)| Part { request, then: None, slot: Some(slot), to: None, answer: None };
+        Self { parts: requests.into_iter().map(part).collect(), moves: 0 }
     }
 
     /// One for each of the servers.
     pub(super) fn to_each(servers: &[Arc<Server>], request: impl Fn() -> Request<'a>) -> Self {
         let part = |server: &Arc<Server>| {
             let to = Some(To { server: Arc::clone(server), is_asking: false });
-            Part { request: request(), slot: None, to, answer: None }
+            Part { request: request(), then: None, slot: None, to, answer: None }
         };
-        Self { parts: servers.iter().map(part).collect(), rounds: 0 }
+        Self { parts: servers.iter().map(part).collect(), moves: 0 }
     }
 
     /// What is to be sent by now, by servers; nothing when all is answered.
@@ -107,7 +109,7 @@ impl<'a> Spread<'a> {
         named: impl Fn(&Server, &str, u16) -> Result<Arc<Server>, Fault>,
     ) -> Next {
         let mut next = Next::default();
-        let mut is_sent_on = false;
+        let mut is_moved = false;
         for Told { server, parts, answer } in told {
             let answers = match answer {
                 Ok(answer) => each(answer, &parts),
@@ -124,13 +126,15 @@ impl<'a> Spread<'a> {
                     Err(fault) => Err(fault.clone()),
                 };
                 let Ok(Value::ServerError(error)) = &answer else {
-                    part.answer = Some(answer);
+                    match part.then.take().filter(|_| answer.is_ok()) {
+                        Some(then) => (part.request, part.to) = (then, None),
+                        None => part.answer = Some(answer),
+                    }
                     continue;
                 };
                 match error.code() {
                     code @ ("MOVED" | "ASK") => {
-                        is_sent_on = true;
-                        next.doubts |= code == "MOVED";
+                        is_moved |= code == "MOVED";
                         let to = sent_to(error).ok_or_else(Fault::strange);
                         match to.and_then(|(host, port)| named(&server, host, port)) {
                             Ok(server) => part.to = Some(To { server, is_asking: code == "ASK" }),
@@ -139,8 +143,12 @@ impl<'a> Spread<'a> {
                     }
                     // Of the names of a key some have been handed over, and some have not.
                     "TRYAGAIN" => {
-                        next.waits = true;
                         part.to = None;
+                        if let Some([first, then]) = part.request.apart() {
+                            (part.request, part.then) = (first, Some(then));
+                        } else {
+                            next.waits = true;
+                        }
                     }
                     code => {
                         next.doubts |= code == "CLUSTERDOWN";
@@ -149,8 +157,9 @@ impl<'a> Spread<'a> {
                 }
             }
         }
-        self.rounds += u32::from(is_sent_on);
-        if self.rounds > MOST {
+        next.doubts |= is_moved;
+        self.moves += u32::from(is_moved);
+        if self.moves > MOST {
             self.end(&Fault::new(FaultKind::Unable, "the servers of the cluster do not agree on who has the slot"));
         }
         next
