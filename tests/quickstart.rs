@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cachekit_test_servers::{RedisCluster, RedisServer, Sentinels};
+use cachekit_test_servers::{MemcachedServer, RedisCluster, RedisServer, Sentinels};
 
 /// How many files were analysed in each pass of a run.
 #[derive(Debug)]
@@ -67,6 +67,15 @@ fn behind_sentinels_the_second_run_computes_nothing() {
     let addresses = format!("{:?}", servers.addresses());
     let those_of_the_example = "[\"127.0.0.1:26379\", \"127.0.0.1:26380\", \"127.0.0.1:26381\"]";
     run_twice(&configuration("sentinels.toml", those_of_the_example, &addresses));
+}
+
+#[test]
+fn on_memcached_the_second_run_computes_nothing() {
+    let server = MemcachedServer::start();
+    run_twice(&configuration("memcached.toml", "127.0.0.1:11211", &server.address()));
+    let stats = server.command("stats\r\n");
+    let items = stats.lines().find_map(|line| line.strip_prefix("STAT curr_items ")).unwrap();
+    assert!(items.parse::<u32>().unwrap() > 20, "{stats}");
 }
 
 #[test]

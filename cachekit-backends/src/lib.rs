@@ -2,16 +2,21 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[cfg(any(feature = "memory", feature = "file"))]
+#[cfg(any(feature = "memory", feature = "file", feature = "memcached"))]
 mod bytes;
 #[cfg(any(feature = "null", feature = "scoped"))]
 mod config;
 #[cfg(feature = "file")]
 #[cfg_attr(docsrs, doc(cfg(feature = "file")))]
 pub mod file;
+#[cfg(feature = "memcached")]
+#[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
+pub mod memcached;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub mod memory;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod net;
 #[cfg(feature = "null")]
 #[cfg_attr(docsrs, doc(cfg(feature = "null")))]
 pub mod null;

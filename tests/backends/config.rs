@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachekit::{Config, Error, Invalidation, Key, Region, cache_on_arguments, configure, reconfigure, regions};
 use cachekit_backends::redis::Redis;
 use cachekit_backends::scoped::Scope;
-use cachekit_test_servers::RedisServer;
+use cachekit_test_servers::{MemcachedServer, RedisServer};
 
 /// On a busy machine a server may take its time.
 const LONG: Duration = Duration::from_secs(20);
@@ -44,6 +44,10 @@ fn a_region_moves_to_each_backend_by_its_configuration_alone() {
         RUNS.load(Ordering::SeqCst) - before
     };
     let redis = format!("backend = 'redis'\nredis = {{ url = '{}' }}", server.url());
+    let memcached = [(); 2].map(|()| MemcachedServer::start());
+    let [one, two] = memcached.each_ref().map(MemcachedServer::address);
+    let single = format!("backend = 'memcached'\nmemcached = {{ url = 'memcached://{one}' }}");
+    let several = format!("backend = 'memcached'\nmemcached = {{ servers = ['{one}', '{two}'] }}");
     let files = format!("backend = 'file'\nfile = {{ path = {path:?}, limit = 1_000_000 }}");
     let backends = [
         ("none", "", 1, 1),
@@ -52,6 +56,8 @@ fn a_region_moves_to_each_backend_by_its_configuration_alone() {
         ("scoped", "backend = 'scoped'", 2, 2),
         ("file", &files, 1, 0),
         ("redis", &redis, 1, 0),
+        ("memcached", &single, 1, 0),
+        ("memcached, several", &format!("{several}\nkey_prefix = 'several:'"), 1, 0),
     ];
     for (name, settings, first, later) in backends {
         for runs in [first, later] {
@@ -108,6 +114,7 @@ fn a_key_that_is_not_known_is_named_with_its_path() {
         ("memory", "", "one of `capacity`, `bytes`"),
         ("file", "path = 'somewhere'\n", "one of `path`, `limit`"),
         ("redis", "url = 'redis://localhost'\n", "`user`, `password`, `database`, `tls`"),
+        ("memcached", "url = 'localhost'\n", "one of `url`, `servers`"),
     ] {
         let (line, error) = fault(&format!(
             "[regions.keys]\nbackend = '{backend}'\n[regions.keys.{backend}]\n{settings}colour = 'red'"
@@ -123,6 +130,10 @@ fn a_key_that_is_not_known_is_named_with_its_path() {
         ("file", "path = 'x'\nlimit = '1 GiB'", ".limit", "nonzero"),
         ("redis", "", "", "one of `url`, `sentinels` with `master`, and `cluster`"),
         ("redis", "url = 'redis://localhost'\ndatabase = -1", ".database", "u32"),
+        ("memcached", "", "", "either `url = "),
+        ("memcached", "url = 'localhost'\nservers = ['localhost']", "", "either `url = "),
+        ("memcached", "servers = []", "", "no servers are named"),
+        ("memcached", "servers = ['localhost:0']", "", "from 1 to 65535"),
     ] {
         let (line, _) = fault(&format!("[regions.keys]\nbackend = '{backend}'\n[regions.keys.{backend}]\n{settings}"));
         assert!(line.starts_with(&format!("regions.keys.{backend}{path}: ")) && line.contains(part), "{line}");

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use cachekit::RegionBuilder;
 use cachekit_backends::file::FileStore;
+use cachekit_backends::memcached::Memcached;
 use cachekit_backends::redis::Redis;
-use cachekit_test_servers::{MASTER, Process, RedisCluster, RedisServer, Sentinels};
+use cachekit_test_servers::{MASTER, MemcachedServer, Process, RedisCluster, RedisServer, Sentinels};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -33,6 +34,7 @@ struct Order {
 enum Store {
     Redis { url: String, prefix: String },
     Sentinels { addresses: Vec<String>, prefix: String },
+    Memcached { addresses: Vec<String>, prefix: String },
     Cluster { addresses: Vec<String>, prefix: String },
     Files(PathBuf),
 }
@@ -43,6 +45,9 @@ impl Store {
             Self::Redis { url, prefix } => region.backend(Redis::connect(&url).unwrap()).key_prefix(prefix),
             Self::Sentinels { addresses, prefix } => {
                 region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()).key_prefix(prefix)
+            }
+            Self::Memcached { addresses, prefix } => {
+                region.backend(Memcached::servers(addresses).unwrap()).key_prefix(prefix)
             }
             Self::Cluster { addresses, prefix } => {
                 region.backend(Redis::cluster(addresses).connect().unwrap()).key_prefix(prefix)
@@ -114,6 +119,31 @@ fn no_stale_fill_by_processes_behind_sentinels() {
         let store = Store::Sentinels { addresses: servers.addresses(), prefix: format!("{seed}:") };
         history(Plan { kind: Kind::Plain, seed, hold: 300_000 }, &store, folder.path())
     });
+}
+
+/// Runs on so many servers, which share the keys.
+fn no_stale_fill_on_memcached(servers: usize, kinds: &[Kind], first: u64) {
+    let servers: Vec<_> = (0..servers).map(|_| MemcachedServer::start()).collect();
+    for &kind in kinds {
+        all_are_fine(kind, first, |seed| {
+            let folder = tempfile::tempdir().unwrap();
+            let addresses = servers.iter().map(MemcachedServer::address).collect();
+            let store = Store::Memcached { addresses, prefix: format!("{kind:?}-{seed}:") };
+            history(Plan { kind, seed, hold: 300_000 }, &store, folder.path())
+        });
+    }
+}
+
+#[test]
+fn no_stale_fill_by_processes_on_memcached() {
+    let _turn = turn();
+    no_stale_fill_on_memcached(1, &[Kind::Plain, Kind::Near], 4);
+}
+
+#[test]
+fn no_stale_fill_by_processes_on_two_memcached() {
+    let _turn = turn();
+    no_stale_fill_on_memcached(2, &[Kind::Plain], 6);
 }
 
 #[test]

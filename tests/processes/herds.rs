@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cachekit::Clock;
-use cachekit_test_servers::{Process, RedisCluster, RedisServer, Sentinels, poll_until};
+use cachekit_test_servers::{MemcachedServer, Process, RedisCluster, RedisServer, Sentinels, poll_until};
 use tempfile::TempDir;
 
 use crate::worker::{ALL_WAIT, Computations, KEY, Order, Place, Store, TTL};
@@ -19,6 +19,17 @@ pub(crate) fn on_redis(server: &RedisServer, folder: &TempDir) -> Place {
 fn behind_sentinels(servers: &Sentinels, folder: &TempDir) -> Place {
     let computations = Computations::within(folder.path());
     Place { store: Store::Sentinels(servers.addresses()), lease: SECOND, computations }
+}
+
+pub(crate) fn on_memcached(servers: &[MemcachedServer], folder: &TempDir) -> Place {
+    let computations = Computations::within(folder.path());
+    let addresses = servers.iter().map(MemcachedServer::address).collect();
+    Place { store: Store::Memcached(addresses), lease: SECOND, computations }
+}
+
+/// Several of them, which share the keys.
+pub(crate) fn memcached<const N: usize>() -> [MemcachedServer; N] {
+    [(); N].map(|()| MemcachedServer::start())
 }
 
 fn on_a_cluster(cluster: &RedisCluster, folder: &TempDir) -> Place {
@@ -91,6 +102,21 @@ fn one_computes_a_cold_key(place: Place, callers: usize, as_tasks: bool) {
 #[test]
 fn of_64_threads_of_4_processes_one_computes_a_cold_key_on_redis() {
     one_computes_a_cold_key(on_redis(&RedisServer::start(), &folder()), 16, false);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_computes_a_cold_key_on_memcached() {
+    one_computes_a_cold_key(on_memcached(&memcached::<1>(), &folder()), 16, false);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_computes_a_cold_key_on_memcached() {
+    one_computes_a_cold_key(on_memcached(&memcached::<1>(), &folder()), 64, true);
+}
+
+#[test]
+fn of_64_threads_of_4_processes_one_computes_a_cold_key_on_two_memcached() {
+    one_computes_a_cold_key(on_memcached(&memcached::<2>(), &folder()), 16, false);
 }
 
 #[test]
@@ -178,6 +204,16 @@ fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_redi
 }
 
 #[test]
+fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_memcached() {
+    one_renews_an_old_value(on_memcached(&memcached::<1>(), &folder()), 16, false);
+}
+
+#[test]
+fn of_256_tasks_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_memcached() {
+    one_renews_an_old_value(on_memcached(&memcached::<1>(), &folder()), 64, true);
+}
+
+#[test]
 fn of_64_threads_of_4_processes_one_renews_an_old_value_and_nobody_waits_on_a_cluster() {
     one_renews_an_old_value(on_a_cluster(&RedisCluster::start(), &folder()), 16, false);
 }
@@ -235,6 +271,15 @@ fn another_process_takes_over_from_one_that_was_killed_within_two_leases_behind_
     let place = behind_sentinels(&servers, &folder);
     let lease = place.lease;
     assert!(another_takes_over(place) <= 2 * lease);
+}
+
+#[test]
+fn another_process_takes_over_from_one_that_was_killed_after_its_lease_on_memcached() {
+    let (servers, folder) = (memcached::<1>(), folder());
+    let place = on_memcached(&servers, &folder);
+    // A lease is counted in whole seconds there, of which the first may be almost over; then somebody has to ask.
+    let lease = place.lease + SECOND;
+    assert!(another_takes_over(place) <= lease + SECOND);
 }
 
 #[test]

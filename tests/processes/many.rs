@@ -7,7 +7,7 @@ use cachekit::{Region, cache_multi_on_arguments, regions};
 use cachekit_test_servers::{Process, RedisServer, poll_until};
 use serde::{Deserialize, Serialize};
 
-use crate::herds::{PROCESSES, folder, in_files, on_redis};
+use crate::herds::{PROCESSES, folder, in_files, memcached, on_memcached, on_redis};
 use crate::worker::{Computations, Place};
 
 const KEYS: u32 = 60;
@@ -116,6 +116,11 @@ fn of_32_threads_of_4_processes_one_computes_each_of_overlapping_keys_on_redis()
 }
 
 #[test]
+fn of_32_threads_of_4_processes_one_computes_each_of_overlapping_keys_on_two_memcached() {
+    each_key_is_computed_once(&on_memcached(&memcached::<2>(), &folder()), 8, false);
+}
+
+#[test]
 fn of_32_threads_of_4_processes_one_computes_each_of_overlapping_keys_in_files() {
     each_key_is_computed_once(&in_files(&folder()), 8, false);
 }
@@ -123,6 +128,11 @@ fn of_32_threads_of_4_processes_one_computes_each_of_overlapping_keys_in_files()
 #[test]
 fn of_128_tasks_of_4_processes_one_computes_each_of_overlapping_keys_on_redis() {
     each_key_is_computed_once(&on_redis(&RedisServer::start(), &folder()), 32, true);
+}
+
+#[test]
+fn of_128_tasks_of_4_processes_one_computes_each_of_overlapping_keys_on_two_memcached() {
+    each_key_is_computed_once(&on_memcached(&memcached::<2>(), &folder()), 32, true);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cachekit::testing::waiting;
 use cachekit::{Region, RegionBuilder};
 use cachekit_backends::file::FileStore;
+use cachekit_backends::memcached::Memcached;
 use cachekit_backends::redis::Redis;
 use cachekit_test_servers::{MASTER, Process, poll_until};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub(crate) enum Store {
     Redis(String),
     /// Where they are.
     Sentinels(Vec<String>),
+    /// Where they are.
+    Memcached(Vec<String>),
     Cluster(Vec<String>),
     Files(PathBuf),
 }
@@ -47,6 +50,7 @@ impl Place {
         match &self.store {
             Store::Redis(url) => region.backend(Redis::connect(url).unwrap()),
             Store::Sentinels(addresses) => region.backend(Redis::sentinels(MASTER, addresses).connect().unwrap()),
+            Store::Memcached(addresses) => region.backend(Memcached::servers(addresses).unwrap()),
             Store::Cluster(addresses) => region.backend(Redis::cluster(addresses).connect().unwrap()),
             Store::Files(folder) => region.backend(FileStore::new(folder)),
         }

@@ -44,7 +44,7 @@ fn lint() -> bool {
 fn features() -> bool {
     let crates: [(&str, &[&str]); 2] = [
         ("cachekit", &["", "testing", "tokio", "json", "tracing", "uuid", "chrono", "full"]),
-        ("cachekit-backends", &["", "null", "memory", "file", "scoped", "redis", "full"]),
+        ("cachekit-backends", &["", "null", "memory", "file", "scoped", "redis", "memcached", "fuzzing", "full"]),
     ];
     crates.iter().all(|(package, features)| {
         features.iter().all(|feature| {

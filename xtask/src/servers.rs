@@ -4,7 +4,8 @@ use std::env;
 use std::process::{Command, Stdio};
 
 /// Programs that tests start: the variable that names another one, the program, and the package of Debian that has it.
-const SERVERS: [(&str, &str, &str); 1] = [("REDIS_SERVER_BIN", "redis-server", "redis-server")];
+const SERVERS: [(&str, &str, &str); 2] =
+    [("REDIS_SERVER_BIN", "redis-server", "redis-server"), ("MEMCACHED_BIN", "memcached", "memcached")];
 
 /// Whether all servers are there, now at least.
 pub(crate) fn install() -> bool {

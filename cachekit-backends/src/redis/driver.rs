@@ -1,46 +1,23 @@
-//! The runtime that the connections of tasks live on: one thread of the process, started with the first of them.
-//!
-//! Connections that lived on a caller's runtime would end with it; statics, several runtimes and none share these.
+//! The runtime that the connections of tasks live on, for requests to Redis.
 
 use std::io;
-use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use once_cell::sync::OnceCell;
-use tokio::runtime::{Builder, Handle};
-use tokio::time::{Sleep, sleep};
+use tokio::time::Sleep;
 
 use super::fault::{Fault, FaultKind};
-use super::wakes::Wakes;
-
-pub(super) struct Driver {
-    pub(super) runtime: Handle,
-    pub(super) wakes: Arc<Wakes>,
-}
-
-static DRIVER: OnceCell<Driver> = OnceCell::new();
+use crate::net::driver::{self, Driver};
 
 /// The driver of this process.
 pub(super) fn driver() -> Result<&'static Driver, Fault> {
-    DRIVER.get_or_try_init(start).map_err(|error| {
-        Fault::new(FaultKind::Unable, format_args!("the thread of the connections could not be started: {error}"))
-    })
+    driver::driver().map_err(|error| missing(&error))
 }
 
 /// A time that passes wherever somebody waits for it.
 pub(super) fn timer(span: Duration) -> Result<Sleep, Fault> {
-    let _entered = driver()?.runtime.enter();
-    Ok(sleep(span))
+    driver::timer(span).map_err(|error| missing(&error))
 }
 
-fn start() -> io::Result<Driver> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let handle = runtime.handle().clone();
-    let wakes = Arc::<Wakes>::default();
-    let delivering = Arc::clone(&wakes);
-    thread::Builder::new()
-        .name("cachekit-redis".to_owned())
-        .spawn(move || runtime.block_on(delivering.deliver()))
-        .map(|_| Driver { runtime: handle, wakes })
+fn missing(error: &io::Error) -> Fault {
+    Fault::new(FaultKind::Unable, format_args!("the thread of the connections could not be started: {error}"))
 }

@@ -56,7 +56,6 @@ mod server;
 mod slot;
 mod source;
 mod tls;
-mod wakes;
 mod watched;
 
 use std::fmt;

@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod cluster;
+mod memcached;
 mod process;
 mod proxy;
 mod redis;
 mod sentinels;
 
 pub use self::cluster::{Handover, RedisCluster};
+pub use self::memcached::MemcachedServer;
 pub use self::process::Process;
 pub use self::proxy::Proxy;
 pub use self::redis::RedisServer;

@@ -25,7 +25,7 @@ thread_local! {
 }
 
 #[derive(Default)]
-pub(super) struct Wakes {
+pub(crate) struct Wakes {
     /// Who is to be woken, with their runtimes.
     burst: Mutex<Vec<(Id, Arc<Bell>)>>,
     began: Notify,
@@ -51,7 +51,7 @@ struct Others(Mutex<Vec<Waker>>);
 
 impl Wakes {
     /// A future whose task is woken with others.
-    pub(super) async fn with_others<F: Future + Unpin>(self: &Arc<Self>, mut future: F) -> F::Output {
+    pub(crate) async fn with_others<F: Future + Unpin>(self: &Arc<Self>, mut future: F) -> F::Output {
         let home = Handle::try_current().ok().map(|runtime| runtime.id());
         let bell = Arc::new(Bell { wakes: Arc::clone(self), home, state: Mutex::default() });
         let waker = Waker::from(Arc::clone(&bell));

@@ -1,0 +1,168 @@
+//! The connections of threads: each is one thread's at a time, and is left behind with the first thing that goes wrong.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::address::Address;
+use super::fault::{Fault, FaultKind};
+use super::patience::Patience;
+use super::protocol::{Parser, Pipeline, Response};
+use super::run::turn;
+use super::server::Server;
+use super::welcome::Welcome;
+
+/// How many connections are kept that nobody uses.
+const CAP: usize = 64;
+/// How long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(60);
+/// The system knows no limit of nothing.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Connections that nobody uses; the one that was used last is taken first.
+#[derive(Default)]
+pub(super) struct Pool(Mutex<VecDeque<Idle>>);
+
+struct Idle {
+    socket: Socket,
+    since: Instant,
+}
+
+/// A connection that a server has greeted on.
+pub(super) struct Socket {
+    wire: Wire,
+    welcome: Welcome,
+}
+
+/// A connection, and what has come on it.
+struct Wire {
+    stream: TcpStream,
+    parser: Parser,
+    /// For how long it reads and writes at most.
+    limit: Duration,
+}
+
+impl Pool {
+    pub(super) fn take(&self) -> Option<Socket> {
+        let mut idle = self.lock();
+        leave_old(&mut idle);
+        idle.pop_back().map(|idle| idle.socket)
+    }
+
+    pub(super) fn put(&self, socket: Socket) {
+        let mut idle = self.lock();
+        leave_old(&mut idle);
+        if idle.len() < CAP {
+            idle.push_back(Idle { socket, since: Instant::now() });
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        let left = std::mem::take(&mut *self.lock());
+        drop(left);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn leave_old(idle: &mut VecDeque<Idle>) {
+    let now = Instant::now();
+    while idle.front().is_some_and(|idle| now.saturating_duration_since(idle.since) > IDLE) {
+        idle.pop_front();
+    }
+}
+
+impl Socket {
+    /// A new connection.
+    pub(super) async fn open(server: &Server, patience: Patience) -> Result<Self, Fault> {
+        if patience.rest().is_zero() {
+            return Err(patience.late());
+        }
+        let pass = server.gate.enter(0, Instant::now())?;
+        let opened = Self::greeted(&server.address, patience).await;
+        pass.tell(opened, Instant::now())
+    }
+
+    async fn greeted(address: &Address, patience: Patience) -> Result<Self, Fault> {
+        let mut wire = Wire::connect(address, patience)?;
+        let greeting = Pipeline::greeting();
+        wire.send(greeting.bytes(), patience)?;
+        turn().await;
+        let welcome = Welcome::read(&wire.receive(greeting.len(), patience)?)?;
+        Ok(Self { wire, welcome })
+    }
+
+    pub(super) fn welcome(&self) -> Welcome {
+        self.welcome
+    }
+
+    pub(super) async fn exchange(&mut self, pipeline: &Pipeline, patience: Patience) -> Result<Vec<Response>, Fault> {
+        let mut answers = Vec::with_capacity(pipeline.len());
+        for (bytes, count) in pipeline.pieces() {
+            self.wire.send(bytes, patience)?;
+            turn().await;
+            answers.extend(self.wire.receive(count, patience)?);
+        }
+        Ok(answers)
+    }
+}
+
+impl Wire {
+    fn connect(address: &Address, patience: Patience) -> Result<Self, Fault> {
+        let places = (address.host.as_str(), address.port).to_socket_addrs()?;
+        let mut fault = Fault::new(FaultKind::Broken, "the name of the host stands for no address");
+        for place in places {
+            // Other servers are still to be asked: this one does not get all of the time.
+            let rest = if patience.is_shared { patience.rest() / 2 } else { patience.rest() };
+            match TcpStream::connect_timeout(&place, rest.max(SHORTEST)) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(Self { stream, parser: Parser::default(), limit: Duration::ZERO });
+                }
+                Err(error) => fault = error.into(),
+            }
+        }
+        Err(fault)
+    }
+
+    /// Has it wait no longer than there is time, or hardly.
+    fn limit(&mut self, patience: Patience) -> Result<(), Fault> {
+        // What others have used up of it is nothing to a server that has answered by now.
+        let least = if patience.is_shared { patience.limit / 16 } else { Duration::ZERO };
+        let rest = patience.rest().max(least).max(SHORTEST);
+        if self.limit > rest + rest / 8 || self.limit < rest / 2 {
+            self.limit = rest;
+            self.stream.set_read_timeout(Some(rest))?;
+            self.stream.set_write_timeout(Some(rest))?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8], patience: Patience) -> Result<(), Fault> {
+        self.limit(patience)?;
+        self.stream.write_all(bytes).map_err(Fault::from)
+    }
+
+    fn receive(&mut self, count: usize, patience: Patience) -> Result<Vec<Response>, Fault> {
+        let mut answers = Vec::with_capacity(count);
+        let mut bytes = [0; 16 * 1024];
+        loop {
+            while answers.len() < count {
+                let Some(answer) = self.parser.next()? else { break };
+                answers.push(answer);
+            }
+            if answers.len() == count {
+                return if self.parser.is_empty() { Ok(answers) } else { Err(Fault::strange()) };
+            }
+            self.limit(patience)?;
+            match self.stream.read(&mut bytes)? {
+                0 => return Err(Fault::ended()),
+                length => self.parser.feed(&bytes[..length]),
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What backends at the other end of a network have in common: a runtime of their own, and patience with servers that are
+//! not there. How a server is spoken to is each backend's own.
+
+pub(crate) mod driver;
+pub(crate) mod gate;
+mod wakes;
