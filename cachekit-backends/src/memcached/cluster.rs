@@ -51,6 +51,11 @@ impl Cluster {
         self.at(operation, (0..self.servers.len()).map(|place| (place, step())).collect(), context).await
     }
 
+    /// Whether what one server cannot do is a part of what all of them do: not where all are lost.
+    fn has_others(&self) -> bool {
+        self.servers.len() > 1 && self.servers.iter().any(|server| server.gate.is_shut(0).is_none())
+    }
+
     /// Has steps taken by the servers at these places.
     async fn at<S: Step>(
         &self,
@@ -68,7 +73,7 @@ impl Cluster {
             shares.into_iter().zip(&self.servers).filter(|((places, _), _)| !places.is_empty()).collect();
         let patience = Patience::of(context, shares.len() > 1);
         let runs = shares.into_iter().map(|((places, steps), server)| async move {
-            let told = |fault: Fault| fault.told(&server.address, operation, self.servers.len() > 1);
+            let told = |fault: Fault| fault.told(&server.address, operation, self.has_others());
             let done = run(server, steps, patience).await;
             places.into_iter().zip(done.into_iter().map(move |done| done.map_err(told)))
         });

@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::geteuid;
 
+use crate::process::{resume, stop};
 use crate::{free_port, poll_until};
 
 /// A real memcached, empty, on a port of the loopback interface; killed when it is dropped.
@@ -66,12 +67,12 @@ impl MemcachedServer {
 
     /// Stops it as it stands: connections to it come up, and nothing is answered.
     pub fn stop(&self) {
-        self.signal(Signal::STOP);
+        stop(&self.process);
     }
 
     /// Has it go on.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        resume(&self.process);
     }
 
     /// Kills it; what it held is lost.
@@ -125,10 +126,6 @@ impl MemcachedServer {
             // Whoever else has the port answers otherwise.
             self.try_command("stats\r\n").map(|answer| answer.contains(&format!("STAT pid {process}\r\n")))
         })
-    }
-
-    fn signal(&self, signal: Signal) {
-        let _ = kill_process(Pid::from_child(&self.process), signal);
     }
 }
 

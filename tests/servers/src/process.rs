@@ -4,6 +4,8 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
 use crate::poll_until;
 
 /// Tells a process what it is to do.
@@ -123,4 +125,16 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Stops a process as it stands, and returns when all of its threads do nothing any more.
+pub(crate) fn stop(process: &Child) {
+    let id = Pid::from_child(process);
+    let stopped = kill_process(id, Signal::STOP).and_then(|()| waitpid(Some(id), WaitOptions::UNTRACED));
+    stopped.expect("a process that runs can be stopped");
+}
+
+/// Has a stopped process go on.
+pub(crate) fn resume(process: &Child) {
+    let _ = kill_process(Pid::from_child(process), Signal::CONT);
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::process::{resume, stop};
 use crate::{free_port, poll_until};
 
 /// A real Redis, empty, on a port of the loopback interface; killed when it is dropped.
@@ -93,12 +93,12 @@ impl RedisServer {
 
     /// Stops it as it stands: it accepts connections, and answers nothing.
     pub fn stop(&self) {
-        self.signal(Signal::STOP);
+        stop(&self.process);
     }
 
     /// Has it go on.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        resume(&self.process);
     }
 
     /// Kills it; what it held is lost.
@@ -144,10 +144,6 @@ impl RedisServer {
             }
             self.try_command(&["PING"]).filter(|answer| answer == "+PONG\r\n").map(|_| true)
         })
-    }
-
-    fn signal(&self, signal: Signal) {
-        let _ = kill_process(Pid::from_child(&self.process), signal);
     }
 }
 
