@@ -6,6 +6,7 @@ mod cluster;
 mod herds;
 mod invalidations;
 mod leases;
+mod memcached;
 mod refusals;
 mod round_trips;
 mod sentinels;
