@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cachekit::testing::Conformance;
 use cachekit_backends::redis::{Redis, Tls};
-use cachekit_test_servers::{MASTER, RedisServer, Sentinels, free_port};
+use cachekit_test_servers::{MASTER, RedisCluster, RedisServer, Sentinels, free_port};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -159,4 +159,21 @@ fn sentinels_and_the_servers_that_they_name_are_asked_over_encrypted_connections
     works(&sentinels().tls(authority.trusted()).connect().unwrap());
     works(&sentinels().tls(authority.trusted()).read_from_replicas().connect().unwrap());
     is_refused(&sentinels().tls(Authority::new().trusted()).connect().unwrap(), "TLS");
+}
+
+#[test]
+fn the_servers_of_a_cluster_are_asked_over_encrypted_connections() {
+    let authority = Authority::new();
+    let (_files, paths) = authority.files(["127.0.0.1"]);
+    let servers = RedisCluster::start_with_tls(paths.each_ref().map(String::as_str));
+    let cluster =
+        |authority: &Authority| Redis::cluster(servers.addresses()).tls(authority.trusted()).connect().unwrap();
+    let redis = cluster(&authority);
+    works(&redis);
+    for number in 0..20 {
+        for caller in callers() {
+            set(&redis, &number.to_string(), "v", caller).unwrap();
+        }
+    }
+    is_refused(&cluster(&Authority::new()), "TLS");
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::redis::RedisServer;
+use crate::sentinels::encryption;
 use crate::{free_port, poll_until};
 
 /// How many slots a cluster has.
@@ -16,6 +17,8 @@ const DEAD_AFTER: &str = "1000";
 pub struct RedisCluster {
     /// Those that have slots, and then replicas and those that have none.
     pub servers: Vec<RedisServer>,
+    /// Where they take encrypted connections, if they do.
+    encrypted: Vec<u16>,
 }
 
 /// A slot that is being handed over, from one server to another.
@@ -37,9 +40,28 @@ impl RedisCluster {
     /// When there is no `redis-server`, or they do not come up.
     #[must_use]
     pub fn start() -> Self {
-        let mut cluster = Self { servers: Vec::new() };
+        Self::started(None)
+    }
+
+    /// As [`start`](Self::start), where all that they say is encrypted, with the files of a certificate for `127.0.0.1`, its
+    /// key, and who has signed it.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_tls(files: [&str; 3]) -> Self {
+        Self::started(Some(files))
+    }
+
+    fn started(files: Option<[&str; 3]>) -> Self {
+        let mut cluster = Self { servers: Vec::new(), encrypted: Vec::new() };
         for place in 0..3 {
-            cluster.servers.push(server());
+            cluster.encrypted.extend(files.map(|_| free_port()));
+            let encrypted = files.map(|files| encryption(cluster.encrypted[place], files));
+            let arguments =
+                encrypted.map(|settings| settings.map(|(name, value)| [format!("--{name}"), value]).concat());
+            cluster.servers.push(server(arguments.unwrap_or_default()));
             let Range { start, end } = Self::slots_of(place);
             cluster.servers[place].command(&["CLUSTER", "SET-CONFIG-EPOCH", &(place + 1).to_string()]);
             let range = [start.to_string(), (end - 1).to_string()];
@@ -59,7 +81,7 @@ impl RedisCluster {
     /// As [`start`](Self::start).
     pub fn add(&mut self, replica_of: Option<usize>) -> usize {
         let place = self.servers.len();
-        self.servers.push(server());
+        self.servers.push(server(Vec::new()));
         self.meet(place);
         self.await_agreement();
         if let Some(master) = replica_of {
@@ -79,7 +101,12 @@ impl RedisCluster {
     /// Where the three are, as `host:port`.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        self.servers[..3].iter().map(|server| format!("127.0.0.1:{}", server.port())).collect()
+        (0..3).map(|place| format!("127.0.0.1:{}", self.port(place))).collect()
+    }
+
+    /// Where a server is for the others, and for who asks.
+    fn port(&self, place: usize) -> u16 {
+        self.encrypted.get(place).copied().unwrap_or_else(|| self.servers[place].port())
     }
 
     /// The slots that a server has had at the start.
@@ -168,8 +195,8 @@ impl RedisCluster {
         poll_until("the servers of the cluster agree", || {
             let agrees = |server: &RedisServer| {
                 let (info, slots) = (server.command(&["CLUSTER", "INFO"]), server.command(&["CLUSTER", "SLOTS"]));
-                let places = self.servers[..3].iter();
-                let lists = places.filter(|server| slots.contains(&format!(":{}\r\n", server.port()))).count();
+                let lists =
+                    (0..3).filter(|place| slots.contains(&format!(":{}\r\n", self.servers[*place].port()))).count();
                 let takes_for_dead = server.command(&["CLUSTER", "NODES"]).contains("fail");
                 info.contains("cluster_state:ok") && info.contains(&known) && lists == 3 && !takes_for_dead
             };
@@ -184,16 +211,16 @@ impl RedisCluster {
     }
 
     fn meet(&self, place: usize) {
-        let port = self.servers[place].port().to_string();
+        let port = self.port(place).to_string();
         let bus = self.servers[place].bus().expect("it was started with one").to_string();
         let answer = self.servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
         assert!(answer.starts_with("+OK"), "{answer}");
     }
 }
 
-fn server() -> RedisServer {
+fn server(encryption: Vec<String>) -> RedisServer {
     let bus = free_port().to_string();
     let serves = ["--cluster-require-full-coverage", "no", "--cluster-node-timeout", DEAD_AFTER];
     let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    RedisServer::start_with(of_cluster.into_iter().chain(serves))
+    RedisServer::start_with(of_cluster.into_iter().chain(serves).map(str::to_owned).chain(encryption))
 }

@@ -175,13 +175,14 @@ impl Drop for Sentinels {
 }
 
 /// The settings of who takes encrypted connections at a port, and talks to others by them.
-fn encryption(port: u16, [certificate, key, authority]: [&str; 3]) -> [(&'static str, String); 6] {
+pub(crate) fn encryption(port: u16, [certificate, key, authority]: [&str; 3]) -> [(&'static str, String); 7] {
     [
         ("tls-port", port.to_string()),
         ("tls-cert-file", certificate.to_owned()),
         ("tls-key-file", key.to_owned()),
         ("tls-ca-cert-file", authority.to_owned()),
         ("tls-replication", "yes".to_owned()),
+        ("tls-cluster", "yes".to_owned()),
         ("tls-auth-clients", "no".to_owned()),
     ]
 }
