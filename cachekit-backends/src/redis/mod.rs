@@ -55,29 +55,27 @@ mod sentinels;
 mod server;
 mod slot;
 mod source;
+mod target;
 mod tls;
 mod watched;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use cachekit::Error;
 use cachekit::backend::{Acquired, Answer, Backend, Claim, Content, Context, Lease, Patch, Put, Token};
 use redis::Value;
 
 pub use self::cluster::Cluster;
-use self::cluster::{Asked, Nodes};
+use self::cluster::Nodes;
 use self::fault::Fault;
 use self::request::Request;
 pub use self::sentinels::Sentinels;
 use self::server::Server;
 use self::source::{Login, Source};
+use self::target::{LONGEST, Target};
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
-
-/// How long anybody waits for an answer: a day is no limit that a caller would notice.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A Redis server, the master that sentinels name, or a cluster.
 ///
@@ -87,27 +85,6 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Redis {
     target: Result<Target, Error>,
 }
-
-/// Who is asked.
-#[derive(Clone)]
-enum Target {
-    /// One server: that of an address, or whoever is the master.
-    Server(Arc<Server>),
-    /// One server, and another one that answers reads.
-    Read(Arc<Server>, Arc<Replica>),
-    /// The servers of a cluster, each for its keys.
-    Cluster(Arc<Nodes>),
-}
-
-/// Who answers reads in place of the master.
-struct Replica {
-    server: Arc<Server>,
-    /// Until when it may not have what this process has changed.
-    changed: Mutex<Option<Instant>>,
-}
-
-/// How long a process reads from the master what it may have changed itself.
-const BEHIND: Duration = Duration::from_secs(1);
 
 cachekit::backend_factory! { "redis" => config::redis }
 
@@ -194,14 +171,7 @@ impl Redis {
 
     /// The same, where a replica answers reads.
     fn reading(self, replica: Source) -> Self {
-        let target = self.target.map(|target| match target {
-            Target::Server(server) => {
-                let replica = Replica { server: Server::shared(replica), changed: Mutex::default() };
-                Target::Read(server, Arc::new(replica))
-            }
-            other => other,
-        });
-        Self { target }
+        Self { target: self.target.map(|target| target.reading(Server::shared(replica))) }
     }
 
     fn of_cluster(nodes: Arc<Nodes>) -> Self {
@@ -215,55 +185,11 @@ impl Redis {
         context: Context,
         read: impl FnOnce(Value) -> Result<T, Fault> + Send + 'a,
     ) -> Answer<'a, T> {
-        let (target, request) = match (&self.target, request) {
-            (Ok(target), Ok(request)) => (target, request),
-            (Err(error), _) => return Err(error.clone()).into(),
-            (_, Err(error)) => return Err(error).into(),
-        };
-        let limit = context.limit().min(LONGEST);
-        match target {
-            Target::Server(server) | Target::Read(server, _) if context.may_block() => {
-                let begun = Instant::now();
-                let replica = target.replica(&request);
-                let value = replica.and_then(|replica| pool::ask(replica, &request, limit / 2).ok());
-                let rest = limit.saturating_sub(begun.elapsed());
-                let value = value.map_or_else(|| pool::ask(server, &request, rest), Ok).and_then(read);
-                value.map_err(|fault| fault.told(&server.place, request.operation)).into()
-            }
-            Target::Server(server) | Target::Read(server, _) => Answer::later(async move {
-                let value = match target.replica(&request) {
-                    Some(replica) => link::ask_within(limit / 2, replica, &request).await.ok(),
-                    None => None,
-                };
-                let value = match value {
-                    Some(value) => Ok(value),
-                    None => link::ask(server, &request, limit).await,
-                };
-                value.and_then(read).map_err(|fault| fault.told(&server.place, request.operation))
-            }),
-            Target::Cluster(nodes) => {
-                let operation = request.operation;
-                nodes.answer(Asked::Keys(request), operation, context.may_block(), limit, move |mut answers| {
-                    let value = match answers.len() {
-                        1 => answers.remove(0),
-                        _ => answers.into_iter().collect::<Result<_, _>>().map(Value::Array),
-                    };
-                    value.and_then(read).map_err(|fault| nodes.told(&fault, operation))
-                })
-            }
+        match (&self.target, request) {
+            (Ok(target), Ok(request)) => target.ask(request, context, read),
+            (Err(error), _) => Err(error.clone()).into(),
+            (_, Err(error)) => Err(error).into(),
         }
-    }
-}
-
-impl Target {
-    /// Who answers a read beside the master; not soon after this process has changed something, be that done or not.
-    fn replica(&self, request: &Request<'_>) -> Option<&Arc<Server>> {
-        let Self::Read(_, replica) = self else { return None };
-        let mut changed = replica.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        if request.overtakes() {
-            *changed = Some(Instant::now() + BEHIND);
-        }
-        (request.is_read() && changed.is_none_or(|until| until < Instant::now())).then_some(&replica.server)
     }
 }
 

@@ -3,6 +3,7 @@
 mod map;
 mod nodes;
 mod spread;
+mod topology;
 
 use std::fmt;
 

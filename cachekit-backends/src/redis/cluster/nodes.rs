@@ -1,15 +1,12 @@
-//! The servers of a cluster, as all backends of this process that are connected to it share them.
+//! The servers of a cluster, as all backends of this process that are connected to it share them: each is asked for its keys.
 //!
-//! Which of them has which slot is asked in the background: at first, when one does not answer or sends somebody to another
-//! one, and every now and then. Each server has connections and pauses of its own, so one that is lost holds up nobody who
-//! needs another.
+//! Each server has connections and pauses of its own, so one that is lost holds up nobody who needs another.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,46 +15,26 @@ use cachekit::Error;
 use cachekit::backend::{Answer, Content};
 use futures_util::future::BoxFuture;
 use redis::{ConnectionInfo, Value};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::Sleep;
 
 use super::map::Map;
 use super::spread::{Spread, Told};
+use super::topology::Topology;
 use crate::redis::driver::{driver, timer};
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::request::Request;
 use crate::redis::server::{Registry, Server};
-use crate::redis::source::{Login, Source, at, host_of};
+use crate::redis::source::{Login, Source, host_of};
 use crate::redis::tls::Tls;
-use crate::redis::watched::Watched;
 use crate::redis::{link, pool, reply};
-
-/// How long a server may take to say who has which slots.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// How long nobody asks after somebody has, at least, and at most where nothing has changed since.
-const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
-
-/// How often is asked where nobody doubts anything.
-const PULSE: Duration = Duration::from_secs(10);
 
 /// After how long a request is sent again whose slot is being handed over.
 const HANDED: Duration = Duration::from_millis(5);
 
-/// How many servers are remembered that have no slots.
-const MOST_IDLE: usize = 64;
-
 pub(in crate::redis) struct Nodes {
-    shared: Arc<Shared>,
+    topology: Arc<Topology>,
     /// The addresses, for messages.
     pub(in crate::redis) place: String,
-}
-
-struct Shared {
-    /// Those who are asked first.
-    seeds: Vec<ConnectionInfo>,
-    tls: Option<Tls>,
-    map: Watched<Arc<Map>>,
-    servers: Mutex<HashMap<(String, u16), Arc<Server>>>,
 }
 
 /// The clusters in use, by what tells them apart.
@@ -95,10 +72,7 @@ impl Nodes {
         let identity = sources.iter().map(Source::identity).collect::<Vec<_>>().join(", ");
         let place = sources.iter().map(Source::place).collect::<Vec<_>>().join(", ");
         let place = format!("the cluster of {place}");
-        Ok(CLUSTERS.shared(identity, || {
-            let (map, servers) = (Watched::default(), Mutex::default());
-            Self { shared: Arc::new(Shared { seeds, tls, map, servers }), place }
-        }))
+        Ok(CLUSTERS.shared(identity, || Self { topology: Topology::new(seeds, tls), place }))
     }
 
     /// Has each request carried out where its slot is, as the caller waits, and reads the answers.
@@ -146,7 +120,7 @@ impl Nodes {
     /// What the caller is told of a fault of one of the servers: that it concerns a part, unless all of them are lost.
     pub(in crate::redis) fn told(&self, fault: &Fault, operation: &str) -> Error {
         let is_lost = |server: &Arc<Server>| server.gate.is_shut(0).is_some();
-        let are_lost = self.shared.map.known().is_some_and(|map| map.servers.iter().all(is_lost));
+        let are_lost = self.topology.map.known().is_some_and(|map| map.servers.iter().all(is_lost));
         if are_lost { fault.told(&self.place, operation) } else { fault.told_of_part(&self.place, operation) }
     }
 
@@ -167,14 +141,16 @@ impl Nodes {
         let rest = || limit.saturating_sub(begun.elapsed());
         let mut map = self.map(limit)?;
         let mut spread = requests.spread(&map);
+        // What is left of it matters from the second round on: connections keep the limit of the first.
+        let mut left = limit;
         loop {
             let batches = spread.batches(&map);
             if batches.is_empty() {
                 return Ok(spread.answers());
             }
             // All are sent before anybody waits for one of them.
-            let share = (batches.len() > 1).then(|| rest() / u32::try_from(batches.len() + 1).unwrap_or(u32::MAX));
-            let sent: Vec<_> = batches.iter().map(|batch| pool::send(&batch.server, batch, rest(), share)).collect();
+            let share = (batches.len() > 1).then(|| left / u32::try_from(batches.len() + 1).unwrap_or(u32::MAX));
+            let sent: Vec<_> = batches.iter().map(|batch| pool::send(&batch.server, batch, left, share)).collect();
             let answers = sent.into_iter().map(pool::Sent::answer);
             let told = batches.iter().zip(answers).map(|(batch, answer)| batch.told(answer)).collect();
             drop(batches);
@@ -184,7 +160,8 @@ impl Nodes {
             } else if waits {
                 thread::sleep(HANDED.min(rest()));
             }
-            map = self.map(rest())?;
+            left = rest();
+            map = self.map(left)?;
         }
     }
 
@@ -218,32 +195,32 @@ impl Nodes {
 
     /// Whether what is to be sent again is to be sent later.
     fn take(&self, spread: &mut Spread<'_>, told: Vec<Told>) -> bool {
-        let next = spread.take(told, |from, host, port| self.shared.sent_to(from, host, port));
+        let next = spread.take(told, |from, host, port| self.topology.sent_to(from, host, port));
         if next.doubts {
-            self.shared.map.doubt();
+            self.topology.map.doubt();
         }
         next.waits
     }
 
     fn map(&self, limit: Duration) -> Result<Arc<Map>, Fault> {
-        self.shared.map.get(limit, || self.follow())
+        self.topology.map.get(limit, || self.follow())
     }
 
     async fn map_shared(&self, over: &mut Pin<&mut Sleep>, limit: Duration) -> Result<Arc<Map>, Fault> {
-        let asked: BoxFuture<'_, _> = Box::pin(self.shared.map.get_shared(|| self.follow()));
+        let asked: BoxFuture<'_, _> = Box::pin(self.topology.map.get_shared(|| self.follow()));
         let mut answers = all_until(vec![asked], over, limit).await;
         answers.pop().unwrap_or_else(|| Err(Fault::strange()))
     }
 
     fn follow(&self) -> Result<(), Fault> {
-        driver()?.runtime.spawn(follow(Arc::clone(&self.shared)));
+        driver()?.runtime.spawn(Arc::clone(&self.topology).follow());
         Ok(())
     }
 }
 
 impl Drop for Nodes {
     fn drop(&mut self) {
-        self.shared.map.end();
+        self.topology.map.end();
     }
 }
 
@@ -260,95 +237,6 @@ impl<'a> Asked<'a> {
         match self {
             Self::Keys(request) => Spread::new(request.by_key()),
             Self::Ping => Spread::to_each(&map.servers, Request::ping),
-        }
-    }
-}
-
-impl Shared {
-    /// The server at an address that another one has named, which is its own where there is no host.
-    fn sent_to(&self, from: &Server, host: &str, port: u16) -> Result<Arc<Server>, Fault> {
-        let known = self.lock();
-        let place = known.iter().find(|(_, server)| std::ptr::eq(Arc::as_ptr(server), from));
-        let own = place.map(|((host, _), _)| host.clone());
-        drop(known);
-        let own = own.unwrap_or_default();
-        self.server(if host.is_empty() { &own } else { host }, port)
-    }
-
-    /// The server at an address.
-    fn server(&self, host: &str, port: u16) -> Result<Arc<Server>, Fault> {
-        let address = (host.to_owned(), port);
-        if let Some(server) = self.lock().get(&address) {
-            return Ok(Arc::clone(server));
-        }
-        let source = Source::node(&at(&self.seeds[0], host, port), self.tls.clone());
-        let source = source.map_err(|error| Fault::new(FaultKind::Refused, error))?;
-        Ok(Arc::clone(self.lock().entry(address).or_insert_with(|| Server::shared(source))))
-    }
-
-    /// Asks one server after the other who has which slots, beginning with another one each time; whether that is news.
-    async fn ask(&self, turn: usize) -> Result<bool, Fault> {
-        let mut addresses: Vec<(String, u16)> = self.seeds.iter().filter_map(host_of).collect();
-        let known = self.lock().keys().cloned().collect::<Vec<_>>();
-        addresses.extend(known);
-        addresses.sort_unstable();
-        addresses.dedup();
-        let mut fault = Fault::strange();
-        for place in 0..addresses.len() {
-            let (host, port) = &addresses[(turn + place) % addresses.len()];
-            match self.ask_one(host, *port).await {
-                Ok(map) => {
-                    self.forget_idle(&map);
-                    return self
-                        .map
-                        .learn(|known| Ok((!known.is_some_and(|known| **known == map)).then(|| Arc::new(map))));
-                }
-                Err(why) => fault = why,
-            }
-        }
-        Err(fault)
-    }
-
-    async fn ask_one(&self, host: &str, port: u16) -> Result<Map, Fault> {
-        let (server, slots) = (self.server(host, port)?, Request::slots());
-        let answer = timeout(PATIENCE, link::ask(&server, &slots, PATIENCE)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Fault::late(PATIENCE)))?;
-        Map::read(&answer, |named, port| self.server(if named.is_empty() { host } else { named }, port))
-    }
-
-    fn forget_idle(&self, map: &Map) {
-        let mut servers = self.lock();
-        if servers.len() > map.servers.len() + self.seeds.len() + MOST_IDLE {
-            servers.retain(|_, server| map.servers.iter().any(|needed| Arc::ptr_eq(needed, server)));
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u16), Arc<Server>>> {
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Asks whenever somebody doubts, until nobody needs the map any more.
-async fn follow(shared: Arc<Shared>) {
-    let [shortest, longest] = PAUSES;
-    let mut pause = shortest;
-    for turn in 0.. {
-        pause = match shared.ask(turn).await {
-            Ok(true) => shortest,
-            Ok(false) => (pause * 2).min(longest),
-            Err(fault) => {
-                shared.map.fail(fault);
-                shortest
-            }
-        };
-        sleep(pause).await;
-        let pulse = if shared.map.known().is_some() { PULSE } else { shortest };
-        if timeout(pulse, shared.map.doubted()).await.is_err() {
-            // Nobody has doubted it for long.
-            pause = shortest;
-        }
-        if shared.map.is_over() {
-            return;
         }
     }
 }
@@ -380,7 +268,7 @@ async fn all_until<T>(
 /// Without the password.
 impl fmt::Debug for Nodes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let user = self.shared.seeds[0].redis_settings().username();
+        let user = self.topology.seeds[0].redis_settings().username();
         f.debug_struct("Cluster").field("address", &self.place).field("user", &user).finish()
     }
 }
