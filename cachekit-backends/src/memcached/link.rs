@@ -117,7 +117,8 @@ impl Wire {
         let before = self.answers.load(Ordering::Relaxed);
         let mut sent = Sent { link, wire: self, before, since: Instant::now(), limit: patience.limit, answered: false };
         let order = Order { bytes: pipeline.bytes().to_vec(), count: pipeline.len(), answer };
-        if self.orders.send(order).is_err() {
+        // What is given while the other end goes may stay where it is for as long as anybody could give more.
+        if self.orders.send(order).is_err() || self.orders.is_closed() {
             sent.answered = true;
             return Err(self.reason());
         }
