@@ -54,12 +54,18 @@ impl Fault {
         Self::new(FaultKind::TooLarge, reason)
     }
 
+    pub(super) fn no_room(name: &str) -> Self {
+        Self::new(FaultKind::Unable, format_args!("out of memory storing `{name}`"))
+    }
+
     /// What the server said that it cannot do.
     pub(super) fn said(error: &str) -> Self {
         if error.contains("object too large") {
             return Self::new(FaultKind::TooLarge, format_args!("{error}: start the server with a larger `-I`"));
         }
+        let is_crowded = error.contains("Too many open connections");
         let kind = match error.split(' ').next() {
+            _ if is_crowded => FaultKind::Unable,
             Some("SERVER_ERROR") => FaultKind::Unable,
             _ => FaultKind::Refused,
         };

@@ -21,8 +21,9 @@ use super::stream::{self, Order, Reason};
 use super::welcome::Welcome;
 use crate::net::driver::{self, Driver};
 
-/// How long a connection may take to come up, whoever waits for it.
+/// How long a connection may take to come up, whoever waits for it, and at most.
 const CONNECT: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct Link {
@@ -93,7 +94,7 @@ impl Wire {
                     State::Up(_) | State::Down => {
                         // What is spawned takes the gate's word for itself.
                         drop(server.gate.enter(0, Instant::now())?);
-                        driver()?.runtime.spawn(connect(Arc::clone(server), patience.limit.max(CONNECT)));
+                        driver()?.runtime.spawn(connect(Arc::clone(server), patience.limit.clamp(CONNECT, LONGEST)));
                         *state = State::Connecting;
                     }
                 }

@@ -63,7 +63,7 @@ use crate::bytes;
 /// One memcached server, or several.
 ///
 /// All of one address share their connections, which are made when they are needed, end when the last of them is dropped,
-/// and are replaced when they fail. It is the version 1.6.18 that this is tested with; what is older than 1.6 is refused.
+/// and are replaced when they fail. It is the version 1.6.18 that this is tested with; what is older than 1.6.13 is refused.
 #[derive(Clone)]
 pub struct Memcached {
     cluster: Arc<Cluster>,

@@ -1,7 +1,7 @@
 //! The connections of threads: each is one thread's at a time, and is left behind with the first thing that goes wrong.
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ use super::welcome::Welcome;
 const CAP: usize = 64;
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60);
+/// Whoever has less time than this for a connection says nothing of the server when it has passed.
+const ENOUGH: Duration = Duration::from_millis(40);
 /// The system knows no limit of nothing.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -83,8 +85,12 @@ impl Socket {
             return Err(patience.late());
         }
         let pass = server.gate.enter(0, Instant::now())?;
-        let opened = Self::greeted(&server.address, patience).await;
-        pass.tell(opened, Instant::now())
+        let has_time = patience.rest() >= ENOUGH;
+        match Self::greeted(&server.address, patience).await {
+            // Whoever has so little time says nothing of the server to others.
+            Err(fault) if fault.kind == FaultKind::Late && !has_time => Err(fault),
+            opened => pass.tell(opened, Instant::now()),
+        }
     }
 
     async fn greeted(address: &Address, patience: Patience) -> Result<Self, Fault> {
@@ -92,7 +98,11 @@ impl Socket {
         let greeting = Pipeline::greeting();
         wire.send(greeting.bytes(), patience)?;
         turn().await;
-        let welcome = Welcome::read(&wire.receive(greeting.len(), patience)?)?;
+        let mut answers = Vec::with_capacity(greeting.len());
+        while answers.len() < greeting.len() && !answers.iter().any(Response::is_error) {
+            answers.push(wire.answer(patience)?);
+        }
+        let welcome = Welcome::read(&answers)?;
         Ok(Self { wire, welcome })
     }
 
@@ -113,12 +123,13 @@ impl Socket {
 
 impl Wire {
     fn connect(address: &Address, patience: Patience) -> Result<Self, Fault> {
-        let places = (address.host.as_str(), address.port).to_socket_addrs()?;
+        let places: Vec<_> = (address.host.as_str(), address.port).to_socket_addrs()?.collect();
         let mut fault = Fault::new(FaultKind::Broken, "the name of the host stands for no address");
-        for place in places {
-            // Other servers are still to be asked: this one does not get all of the time.
-            let rest = if patience.is_shared { patience.rest() / 2 } else { patience.rest() };
-            match TcpStream::connect_timeout(&place, rest.max(SHORTEST)) {
+        for (number, place) in places.iter().enumerate() {
+            // Other addresses and servers are still to be asked: this one does not get all of the time.
+            let others = places.len() - number + usize::from(patience.is_shared);
+            let rest = patience.rest() / u32::try_from(others).unwrap_or(u32::MAX);
+            match TcpStream::connect_timeout(place, rest.max(SHORTEST)) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     return Ok(Self { stream, parser: Parser::default(), limit: Duration::ZERO });
@@ -134,7 +145,7 @@ impl Wire {
         // What others have used up of it is nothing to a server that has answered by now.
         let least = if patience.is_shared { patience.limit / 16 } else { Duration::ZERO };
         let rest = patience.rest().max(least).max(SHORTEST);
-        if self.limit > rest + rest / 8 || self.limit < rest / 2 {
+        if self.limit > rest + rest / 8 || self.limit < rest / 8 * 7 {
             self.limit = rest;
             self.stream.set_read_timeout(Some(rest))?;
             self.stream.set_write_timeout(Some(rest))?;
@@ -148,20 +159,23 @@ impl Wire {
     }
 
     fn receive(&mut self, count: usize, patience: Patience) -> Result<Vec<Response>, Fault> {
-        let mut answers = Vec::with_capacity(count);
+        let answers = (0..count).map(|_| self.answer(patience)).collect::<Result<_, _>>()?;
+        if self.parser.is_empty() { Ok(answers) } else { Err(Fault::strange()) }
+    }
+
+    fn answer(&mut self, patience: Patience) -> Result<Response, Fault> {
         let mut bytes = [0; 16 * 1024];
         loop {
-            while answers.len() < count {
-                let Some(answer) = self.parser.next()? else { break };
-                answers.push(answer);
-            }
-            if answers.len() == count {
-                return if self.parser.is_empty() { Ok(answers) } else { Err(Fault::strange()) };
+            if let Some(answer) = self.parser.next()? {
+                return Ok(answer);
             }
             self.limit(patience)?;
-            match self.stream.read(&mut bytes)? {
-                0 => return Err(Fault::ended()),
-                length => self.parser.feed(&bytes[..length]),
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return Err(Fault::ended()),
+                Ok(length) => self.parser.feed(&bytes[..length]),
+                // A signal that the program has handled.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }

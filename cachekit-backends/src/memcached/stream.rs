@@ -40,7 +40,7 @@ pub(super) async fn greet(stream: &mut TcpStream) -> Result<(Parser, Welcome), F
     stream.write_all(greeting.bytes()).await?;
     let (mut parser, mut answers) = (Parser::default(), Vec::new());
     let mut bytes = [0; 4096];
-    while answers.len() < greeting.len() {
+    while answers.len() < greeting.len() && !answers.iter().any(Response::is_error) {
         match stream.read(&mut bytes).await? {
             0 => return Err(Fault::ended()),
             length => parser.feed(&bytes[..length]),
@@ -81,6 +81,7 @@ async fn write(
     let mut bytes = Vec::new();
     while orders.recv_many(&mut given, MOST).await > 0 {
         bytes.clear();
+        bytes.shrink_to(64 * 1024);
         // Who has given up waiting needs nothing carried out.
         for order in given.drain(..).filter(|order| !order.answer.is_closed()) {
             bytes.extend_from_slice(&order.bytes);
@@ -90,7 +91,6 @@ async fn write(
             }
         }
         writing.write_all(&bytes).await?;
-        bytes.shrink_to(64 * 1024);
     }
     // Answers may still be to come.
     drop(dues);

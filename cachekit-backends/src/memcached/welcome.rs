@@ -36,7 +36,7 @@ impl Welcome {
         let version = told(server, "version").ok_or_else(Fault::strange)?;
         if !is_new_enough(version) {
             let version = version.chars().take(40).collect::<String>();
-            return Err(refused(format_args!("it is version {version}: this needs 1.6 or newer")));
+            return Err(refused(format_args!("it is version {version}: this needs 1.6.13 or newer")));
         }
         if told(settings, "cas_enabled") == Some("no") {
             return Err(refused(
@@ -68,11 +68,11 @@ fn refused(reason: impl std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Refused, reason)
 }
 
-/// Meta commands are what they are from 1.6 on.
+/// Meta commands are what they are from 1.6.10 on, and compare versions from 1.6.13 on.
 fn is_new_enough(version: &str) -> bool {
-    let mut numbers =
-        version.split(|other: char| !other.is_ascii_digit()).map(|number| number.parse().unwrap_or(0_u32));
-    (numbers.next(), numbers.next()) >= (Some(1), Some(6))
+    let numbers = version.split(|other: char| !other.is_ascii_digit()).map(|number| number.parse().unwrap_or(0_u32));
+    let mut numbers = numbers.chain([0; 3]);
+    [(); 3].map(|()| numbers.next().unwrap_or_default()) >= [1, 6, 13]
 }
 
 #[cfg(test)]
@@ -95,9 +95,18 @@ mod tests {
         assert!(welcome.room("a") < 1024 && welcome.room("a") > welcome.room("ab"));
         let fault = |answers: &[Response]| Welcome::read(answers).unwrap_err();
         let said = Response { status: Status::Error("CLIENT_ERROR unauthenticated".to_owned()), ..Response::default() };
-        for answers in [answers("1.5.22", "yes"), answers("1.6.18", "no"), answers("x", "yes"), vec![said], vec![]] {
+        for answers in [
+            answers("1.5.22", "yes"),
+            answers("1.6.9", "yes"),
+            answers("1.6.12", "yes"),
+            answers("1.6.18", "no"),
+            answers("x", "yes"),
+            vec![said],
+            vec![],
+        ] {
             assert_eq!(fault(&answers).kind, FaultKind::Refused);
         }
+        assert!(Welcome::read(&answers("1.6.13", "yes")).is_ok());
         assert!(Welcome::read(&answers("2.0.0-rc1", "yes")).is_ok());
         assert!(Welcome::read(&answers("1.10", "yes")).is_ok());
     }

@@ -20,8 +20,9 @@ use super::reads::Reads;
 use super::request::{Pack, Packed};
 use super::server::Server;
 
-/// How long a connection may take to come up, whoever waits for it.
+/// How long a connection may take to come up, whoever waits for it, and at most.
 const CONNECT: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct Link {
@@ -106,7 +107,7 @@ async fn wire(server: &Arc<Server>, limit: Duration) -> Result<(Wire, bool), Fau
                 State::Up(_) | State::Down => {
                     // What is spawned takes the gate's word for itself.
                     drop(server.gate.enter(number, Instant::now())?);
-                    driver()?.runtime.spawn(connect(Arc::clone(server), limit.max(CONNECT)));
+                    driver()?.runtime.spawn(connect(Arc::clone(server), limit.clamp(CONNECT, LONGEST)));
                     *state = State::Connecting;
                 }
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis::{Connection, RedisResult, Value};
 
 use super::attempt::{Attempt, Next};
-use super::fault::Fault;
+use super::fault::{Fault, FaultKind};
 use super::request::{Form, Pack, Packed};
 use super::server::Server;
 
@@ -15,6 +15,8 @@ use super::server::Server;
 const CAP: usize = 64;
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60);
+/// Whoever has less time than this for a connection says nothing of the server when it has passed.
+const ENOUGH: Duration = Duration::from_millis(40);
 
 /// Connections that nobody uses; the one that was used last is taken first.
 #[derive(Default)]
@@ -155,7 +157,11 @@ fn connect(server: &Server, limit: Duration) -> Result<Socket, Fault> {
         return Err(Fault::late(limit));
     }
     let pass = server.gate.enter(server.source.number(), Instant::now())?;
-    let (connection, number) = pass.tell(server.source.open(limit), Instant::now())?;
+    let (connection, number) = match server.source.open(limit) {
+        // Whoever has so little time says nothing of the server to others.
+        Err(fault) if fault.kind == FaultKind::Late && limit < ENOUGH => return Err(fault),
+        opened => pass.tell(opened, Instant::now())?,
+    };
     Ok(Socket { connection, limit: None, number })
 }
 

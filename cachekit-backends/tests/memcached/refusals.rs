@@ -58,6 +58,27 @@ fn a_server_that_gives_items_no_versions_is_refused() {
     }
 }
 
+/// As a memcached does that was started with `-Y`: it answers everything that comes at once with one line, and waits.
+#[test]
+fn a_server_that_wants_a_password_is_refused_at_once() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"CLIENT_ERROR unauthenticated\r\n");
+            open.push(stream);
+        }
+    });
+    let memcached = through(port);
+    for caller in callers() {
+        let error = wait(memcached.ping(caller)).unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("allow it without"), "{error}");
+    }
+}
+
 #[test]
 fn one_server_that_can_never_be_used_is_told_whatever_the_others_say() {
     let (good, wrong) = (MemcachedServer::start(), MemcachedServer::start_with(["-C"]));

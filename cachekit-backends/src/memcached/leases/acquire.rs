@@ -34,9 +34,16 @@ enum Round {
     Take,
     /// Makes the value another version, for nobody to commit any more who had the lease before. One's own lease, of this
     /// version, begins anew; or one that has lapsed.
-    Fence { value: u64, own: Option<u64> },
-    /// Gives the lease back, since there is a value.
-    GiveBack { lease: u64, stored: Vec<u8> },
+    Fence { value: Seen, own: Option<u64> },
+    /// Gives the lease back, since there is a value; or since there is no room for one.
+    GiveBack { lease: u64, stored: Option<Vec<u8>> },
+}
+
+/// The version of a value, and how long it is kept.
+#[derive(Clone, Copy)]
+struct Seen {
+    version: u64,
+    left: Option<u64>,
 }
 
 /// What came of a round for the version of the value.
@@ -66,12 +73,23 @@ impl<'a> Acquire<'a> {
         pipeline.get(&self.lease_name).with("v c t").end();
     }
 
+    /// The server could not even hold the place of a value.
+    fn no_room(&mut self, holder: &Response) -> Result<Option<Acquired>, Fault> {
+        if !is_of(holder, &self.token) {
+            return Err(Fault::no_room(&self.name));
+        }
+        self.round = Round::GiveBack { lease: holder.version, stored: None };
+        Ok(None)
+    }
+
     fn decide(&mut self, at: At<'_>, looked: Looked) -> Option<Acquired> {
         let Looked { value, holder, is_fenced } = looked;
         let is_own = is_of(&holder, &self.token);
         if self.claim.is_met_by(value.stored()) {
-            if self.taken && is_own {
-                self.round = Round::GiveBack { lease: holder.version, stored: value.content };
+            // Taken by this request, or by one whose answer was lost.
+            let is_held = || at.server.leases.get(&self.name, self.lease.token, at.welcome.boot).is_some();
+            if is_own && (self.taken || !is_held()) {
+                self.round = Round::GiveBack { lease: holder.version, stored: Some(value.content) };
                 return None;
             }
             return Some(Acquired::Stored(Content::Bytes(value.content)));
@@ -84,7 +102,7 @@ impl<'a> Acquire<'a> {
         }
         if is_own {
             let own = (!self.taken).then_some(holder.version);
-            self.round = Round::Fence { value: value.version, own };
+            self.round = Round::Fence { value: Seen::of(&value), own };
             return None;
         }
         if self.claim == Claim::Always && holder.status == Status::Value {
@@ -98,10 +116,16 @@ impl<'a> Acquire<'a> {
         }
         if token_of(&holder).is_some_and(|token| at.server.leases.has_lapsed(&self.name, token)) {
             self.taken = true;
-            self.round = Round::Fence { value: value.version, own: Some(holder.version) };
+            self.round = Round::Fence { value: Seen::of(&value), own: Some(holder.version) };
             return None;
         }
         Some(Acquired::Busy(Duration::from_secs(holder.left.unwrap_or_default())))
+    }
+}
+
+impl Seen {
+    fn of(item: &Item) -> Self {
+        Self { version: item.version, left: item.left }
     }
 }
 
@@ -126,7 +150,12 @@ impl Step for Acquire<'_> {
                     }
                     None => pipeline.noop(),
                 }
-                pipeline.delete(&self.name).with("I").number('C', *value).end();
+                let fence = pipeline.delete(&self.name).with("I").number('C', value.version);
+                // Who computes stores over this value, so it stays until then; whether it is of use, its record says.
+                match value.left {
+                    Some(left) if left < DAY => fence.number('T', DAY).end(),
+                    _ => fence.end(),
+                }
                 self.look(pipeline);
             }
             Round::GiveBack { lease, .. } => pipeline.delete(&self.lease_name).number('C', *lease).end(),
@@ -136,12 +165,11 @@ impl Step for Acquire<'_> {
 
     fn hear(&mut self, at: At<'_>, answers: Vec<Response>) -> Result<Option<Acquired>, Fault> {
         let is_done = |answer: &Response| answer.status == Status::Done;
-        let there = |value| Item::of(value)?.ok_or_else(Fault::strange);
         match &mut self.round {
             Round::Take => {
                 let [take, value, holder] = exactly(answers)?;
                 self.taken = is_done(&take);
-                let value = there(value)?;
+                let Some(value) = Item::of(value)? else { return self.no_room(&holder) };
                 // One's own lease may rest on a value that was new before.
                 let is_fenced = self.taken && value.is_new;
                 Ok(self.decide(at, Looked { value, holder, is_fenced }))
@@ -150,11 +178,14 @@ impl Step for Acquire<'_> {
                 let [renewed, fence, value, holder] = exactly(answers)?;
                 // From now on it is as if it had been taken just now, but it is not given back.
                 let is_renewed = own.is_none() || is_done(&renewed);
-                let value = there(value)?;
+                let Some(value) = Item::of(value)? else { return self.no_room(&holder) };
                 let is_fenced = is_renewed && (is_done(&fence) || value.is_new);
                 Ok(self.decide(at, Looked { value, holder, is_fenced }))
             }
-            Round::GiveBack { stored, .. } => Ok(Some(Acquired::Stored(Content::Bytes(std::mem::take(stored))))),
+            Round::GiveBack { stored, .. } => {
+                let stored = stored.take().ok_or_else(|| Fault::no_room(&self.name))?;
+                Ok(Some(Acquired::Stored(Content::Bytes(stored))))
+            }
         }
     }
 }

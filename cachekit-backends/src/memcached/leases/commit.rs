@@ -102,7 +102,16 @@ impl Step for Commit<'_> {
                 let [there] = exactly(answers)?;
                 Ok(Some(Item::of(there)?.is_some_and(|item| item.stored() == Some(self.content))))
             }
-            Round::End { committed, end } => Ok(end.hear(answers)?.then_some(*committed)),
+            Round::End { committed, end } => {
+                if !end.hear(answers)? {
+                    return Ok(None);
+                }
+                if !*committed && at.again {
+                    self.round = Round::Compare;
+                    return Ok(None);
+                }
+                Ok(Some(*committed))
+            }
         }
     }
 }

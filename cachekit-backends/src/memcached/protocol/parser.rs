@@ -8,6 +8,8 @@ use super::response::{Response, Status, number};
 const LONGEST_LINE: usize = 8 * 1024;
 /// How large a value may be: the largest that a server can be told to take.
 const LARGEST_VALUE: usize = 1 << 30;
+/// How much room is kept for bytes that are still to come.
+const MOST_KEPT: usize = 64 * 1024;
 /// How many things `stats` may tell.
 const MOST_STATS: usize = 4096;
 
@@ -28,9 +30,10 @@ pub(in crate::memcached) struct Parser {
 
 impl Parser {
     pub(in crate::memcached) fn feed(&mut self, bytes: &[u8]) {
-        if self.done == self.bytes.len() {
-            self.bytes.clear();
+        if self.done > self.bytes.len() / 2 {
+            self.bytes.drain(..self.done);
             self.done = 0;
+            self.bytes.shrink_to(self.bytes.len().max(MOST_KEPT));
         }
         self.bytes.extend_from_slice(bytes);
     }
@@ -78,7 +81,8 @@ impl Parser {
                 return Ok(None);
             }
             Some("STAT") if self.stats.len() < MOST_STATS => {
-                let (name, value) = line["STAT ".len()..].split_once(' ').unwrap_or_default();
+                let told = line.strip_prefix("STAT ").and_then(|told| told.split_once(' '));
+                let (name, value) = told.unwrap_or_default();
                 self.stats.push((name.to_owned(), value.to_owned()));
                 return Ok(None);
             }
@@ -154,6 +158,26 @@ mod tests {
             (bytes, Response { status: Status::Value, value, mark, version, left, won, stale, number })
         });
         proptest::collection::vec(prop_oneof![plain, value], 0..8)
+    }
+
+    #[test]
+    fn lines_that_say_too_little_are_no_panic() {
+        for line in ["STAT", "STAT ", "STAT a", "VA", "VA ", "", " ", "HD ", "ERROR"] {
+            let _ = all(&[line.as_bytes(), b"\r\n"]);
+        }
+    }
+
+    #[test]
+    fn what_is_done_with_takes_no_room() {
+        let value = vec![b'v'; 20_000];
+        let answer = [format!("VA {}\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat();
+        let mut parser = Parser::default();
+        for piece in answer.repeat(100).chunks(30_000) {
+            parser.feed(piece);
+            while parser.next().unwrap().is_some() {}
+            assert!(parser.bytes.capacity() <= 4 * MOST_KEPT, "{}", parser.bytes.capacity());
+        }
+        assert!(parser.is_empty());
     }
 
     proptest! {

@@ -49,6 +49,10 @@ impl Response {
         Self { status, ..Self::default() }
     }
 
+    pub(in crate::memcached) fn is_error(&self) -> bool {
+        matches!(self.status, Status::Error(_))
+    }
+
     /// The same with flags as they stand behind a status; those that nobody asked for are passed over.
     pub(super) fn with<'a>(mut self, flags: impl Iterator<Item = &'a str>) -> Result<Self, Malformed> {
         for flag in flags {
