@@ -24,7 +24,7 @@ impl Line {
             let (wire, kept) = Wire::open(server, patience).await?;
             return Ok((Self::Task(wire), kept));
         }
-        match server.pool.take() {
+        match server.pool.take(|_| true) {
             Some(socket) => Ok((Self::Thread(Box::new(socket)), true)),
             None => Ok((Self::open_anew(server, patience).await?, false)),
         }

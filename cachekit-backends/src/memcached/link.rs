@@ -1,17 +1,14 @@
-//! The connection of tasks: all share one, on which requests and answers follow one another.
-//!
-//! It is replaced when it is lost, and when it has answered nobody for as long as somebody was willing to wait.
+//! Requests of tasks, on the connection that they share.
 
 use std::future::Future;
 use std::io;
-use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{Fault, FaultKind};
 use super::patience::Patience;
@@ -20,25 +17,9 @@ use super::server::Server;
 use super::stream::{self, Order, Reason};
 use super::welcome::Welcome;
 use crate::net::driver::{self, Driver};
+use crate::net::link;
 
-/// How long a connection may take to come up, whoever waits for it, and at most.
-const CONNECT: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
-pub(super) struct Link {
-    state: Mutex<State>,
-    /// The state is another.
-    changed: Notify,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Down,
-    Connecting,
-    Up(Wire),
-}
+pub(super) type Link = link::Link<Wire>;
 
 /// A connection that is up.
 #[derive(Clone)]
@@ -78,30 +59,11 @@ where
 impl Wire {
     /// A connection, and whether it was there before.
     pub(super) async fn open(server: &Arc<Server>, patience: Patience) -> Result<(Self, bool), Fault> {
-        let mut kept = true;
-        loop {
-            let changed = server.link.changed.notified();
-            {
-                let mut state = server.link.lock();
-                match &*state {
-                    State::Up(wire) if !wire.orders.is_closed() => return Ok((wire.clone(), kept)),
-                    State::Connecting => {
-                        // Of a server that failed before, nobody waits for whoever tries again.
-                        if let Some(fault) = server.gate.is_shut(0) {
-                            return Err(fault);
-                        }
-                    }
-                    State::Up(_) | State::Down => {
-                        // What is spawned takes the gate's word for itself.
-                        drop(server.gate.enter(0, Instant::now())?);
-                        driver()?.runtime.spawn(connect(Arc::clone(server), patience.limit.clamp(CONNECT, LONGEST)));
-                        *state = State::Connecting;
-                    }
-                }
-                kept = false;
-            }
-            changed.await;
-        }
+        let connects = |limit| {
+            driver()?.runtime.spawn(connect(Arc::clone(server), limit));
+            Ok(())
+        };
+        server.link.wire(&server.gate, || 0, patience.limit, connects).await
     }
 
     pub(super) fn welcome(&self) -> Welcome {
@@ -115,17 +77,14 @@ impl Wire {
         patience: Patience,
     ) -> Result<Vec<Response>, Fault> {
         let (answer, answered) = oneshot::channel();
-        let before = self.answers.load(Ordering::Relaxed);
-        let mut sent = Sent { link, wire: self, before, since: Instant::now(), limit: patience.limit, answered: false };
+        let sent = link.sent(self, patience.limit);
         let order = Order { bytes: pipeline.bytes().to_vec(), count: pipeline.len(), answer };
         // What is given while the other end goes may stay where it is for as long as anybody could give more.
         if self.orders.send(order).is_err() || self.orders.is_closed() {
-            sent.answered = true;
             return Err(self.reason());
         }
         let answers = answered.await.map_err(|_| self.reason());
-        sent.answered = true;
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        sent.answered();
         answers
     }
 
@@ -136,12 +95,12 @@ impl Wire {
 
 /// Brings a connection up, for all who wait for one.
 async fn connect(server: Arc<Server>, limit: Duration) {
-    let ending = Ending(&server.link);
+    let coming = server.link.coming();
     let Ok(pass) = server.gate.enter(0, Instant::now()) else { return };
     let opened = tokio::time::timeout(limit, open(&server)).await;
     let opened = opened.unwrap_or_else(|_| Err(Fault::late(limit)));
     if let Ok(wire) = pass.tell(opened, Instant::now()) {
-        *ending.0.lock() = State::Up(wire);
+        coming.came_up(wire);
     }
 }
 
@@ -156,53 +115,12 @@ async fn open(server: &Server) -> Result<Wire, Fault> {
     Ok(Wire { orders, welcome, answers: Arc::default(), reason })
 }
 
-/// Whatever becomes of a connection that is coming up, those who wait learn of it.
-struct Ending<'a>(&'a Link);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        if matches!(*state, State::Connecting) {
-            *state = State::Down;
-        }
-        drop(state);
-        self.0.changed.notify_waiters();
-    }
-}
-
-impl Link {
-    /// Has the next request ask for another connection than this one.
-    pub(super) fn leave(&self, wire: &Wire) {
-        let mut state = self.lock();
-        if matches!(&*state, State::Up(up) if up.orders.same_channel(&wire.orders)) {
-            let left = mem::take(&mut *state);
-            drop(state);
-            drop(left);
-        }
+impl link::Wire for Wire {
+    fn answers(&self) -> &Arc<AtomicU64> {
+        &self.answers
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A request that is on its way. Given up after its limit, by itself or by its caller, it leaves a connection that has
-/// answered nobody meanwhile.
-struct Sent<'a> {
-    link: &'a Link,
-    wire: &'a Wire,
-    before: u64,
-    since: Instant,
-    limit: Duration,
-    answered: bool,
-}
-
-impl Drop for Sent<'_> {
-    fn drop(&mut self) {
-        // It may have begun a little later than its limit, and is given up a little before the end of that.
-        let is_late = || self.since.elapsed() >= self.limit * 3 / 4;
-        if !self.answered && self.wire.answers.load(Ordering::Relaxed) == self.before && is_late() {
-            self.link.leave(self.wire);
-        }
+    fn leads_to(&self, _: u64) -> bool {
+        !self.orders.is_closed()
     }
 }

@@ -1,9 +1,7 @@
 //! The connections of threads: each is one thread's at a time, and is left behind with the first thing that goes wrong.
 
-use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::address::Address;
@@ -13,24 +11,12 @@ use super::protocol::{Parser, Pipeline, Response};
 use super::run::turn;
 use super::server::Server;
 use super::welcome::Welcome;
+use crate::net::pool::{self, ENOUGH};
 
-/// How many connections are kept that nobody uses.
-const CAP: usize = 64;
-/// How long a connection is kept that nobody uses.
-const IDLE: Duration = Duration::from_secs(60);
-/// Whoever has less time than this for a connection says nothing of the server when it has passed.
-const ENOUGH: Duration = Duration::from_millis(40);
 /// The system knows no limit of nothing.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Connections that nobody uses; the one that was used last is taken first.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<VecDeque<Idle>>);
-
-struct Idle {
-    socket: Socket,
-    since: Instant,
-}
+pub(super) type Pool = pool::Pool<Socket>;
 
 /// A connection that a server has greeted on.
 pub(super) struct Socket {
@@ -44,38 +30,6 @@ struct Wire {
     parser: Parser,
     /// For how long it reads and writes at most.
     limit: Duration,
-}
-
-impl Pool {
-    pub(super) fn take(&self) -> Option<Socket> {
-        let mut idle = self.lock();
-        leave_old(&mut idle);
-        idle.pop_back().map(|idle| idle.socket)
-    }
-
-    pub(super) fn put(&self, socket: Socket) {
-        let mut idle = self.lock();
-        leave_old(&mut idle);
-        if idle.len() < CAP {
-            idle.push_back(Idle { socket, since: Instant::now() });
-        }
-    }
-
-    pub(super) fn clear(&self) {
-        let left = std::mem::take(&mut *self.lock());
-        drop(left);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn leave_old(idle: &mut VecDeque<Idle>) {
-    let now = Instant::now();
-    while idle.front().is_some_and(|idle| now.saturating_duration_since(idle.since) > IDLE) {
-        idle.pop_front();
-    }
 }
 
 impl Socket {

@@ -1,8 +1,7 @@
 //! A server, as all backends of this process that are connected to it share it.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use super::address::Address;
 use super::fault::Fault;
@@ -10,6 +9,7 @@ use super::held::Leases;
 use super::link::Link;
 use super::pool::Pool;
 use crate::net::gate::Gate;
+use crate::net::registry::Registry;
 
 pub(super) struct Server {
     pub(super) address: Address,
@@ -22,22 +22,15 @@ pub(super) struct Server {
     pub(super) leases: Leases,
 }
 
-/// The servers in use.
-static SERVERS: Mutex<Option<HashMap<Address, Weak<Server>>>> = Mutex::new(None);
+static SERVERS: Registry<Address, Server> = Registry::new();
 
 impl Server {
     /// The server at an address.
     pub(super) fn shared(address: Address) -> Arc<Self> {
-        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = servers.get_or_insert_default();
-        if let Some(server) = servers.get(&address).and_then(Weak::upgrade) {
-            return server;
-        }
-        servers.retain(|_, server| server.strong_count() > 0);
-        let (gate, pool, link, leases) = <_>::default();
-        let server = Arc::new(Self { address: address.clone(), gate, pool, link, leases });
-        servers.insert(address, Arc::downgrade(&server));
-        server
+        SERVERS.shared(address.clone(), || {
+            let (gate, pool, link, leases) = <_>::default();
+            Self { address, gate, pool, link, leases }
+        })
     }
 }
 

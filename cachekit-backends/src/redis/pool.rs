@@ -1,7 +1,5 @@
 //! The connections of threads: each is one thread's at a time, and is left behind with the first thing that goes wrong.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisResult, Value};
@@ -10,68 +8,16 @@ use super::attempt::{Attempt, Next};
 use super::fault::{Fault, FaultKind};
 use super::request::{Form, Pack, Packed};
 use super::server::Server;
+use crate::net::pool::{self, ENOUGH};
 
-/// How many connections are kept that nobody uses.
-const CAP: usize = 64;
-/// How long a connection is kept that nobody uses.
-const IDLE: Duration = Duration::from_secs(60);
-/// Whoever has less time than this for a connection says nothing of the server when it has passed.
-const ENOUGH: Duration = Duration::from_millis(40);
+pub(super) type Pool = pool::Pool<Socket>;
 
-/// Connections that nobody uses; the one that was used last is taken first.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<VecDeque<Idle>>);
-
-struct Idle {
-    socket: Socket,
-    since: Instant,
-}
-
-struct Socket {
+pub(super) struct Socket {
     connection: Connection,
     /// For how long it reads and writes at most; none is set on a new one.
     limit: Option<Duration>,
     /// Which server it leads to.
     number: u64,
-}
-
-impl Pool {
-    fn take(&self, number: u64, now: Instant) -> Option<Socket> {
-        // Closed when the lock is free again.
-        let mut left = Vec::new();
-        let mut idle = self.lock();
-        leave_old(&mut idle, now);
-        while let Some(Idle { socket, .. }) = idle.pop_back() {
-            if socket.number == number {
-                return Some(socket);
-            }
-            left.push(socket);
-        }
-        None
-    }
-
-    fn put(&self, socket: Socket, now: Instant) {
-        let mut idle = self.lock();
-        leave_old(&mut idle, now);
-        if idle.len() < CAP {
-            idle.push_back(Idle { socket, since: now });
-        }
-    }
-
-    fn clear(&self) {
-        let left = std::mem::take(&mut *self.lock());
-        drop(left);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn leave_old(idle: &mut VecDeque<Idle>, now: Instant) {
-    while idle.front().is_some_and(|idle| now.saturating_duration_since(idle.since) > IDLE) {
-        idle.pop_front();
-    }
 }
 
 /// Has a request carried out, and blocks the thread meanwhile.
@@ -87,8 +33,8 @@ pub(super) fn send<'a, R: Pack>(
     limit: Duration,
     share: Option<Duration>,
 ) -> Sent<'a, R> {
-    let begun = Instant::now();
-    let kept = server.pool.take(server.source.number(), begun).map(|socket| (socket, true));
+    let (begun, number) = (Instant::now(), server.source.number());
+    let kept = server.pool.take(|socket| socket.number == number).map(|socket| (socket, true));
     let opened = match (kept, share) {
         (None, Some(share)) => connect(server, share).map(|socket| Some((socket, false))),
         (kept, _) => Ok(kept),
@@ -138,7 +84,7 @@ impl<R: Pack> Sent<'_, R> {
                         break;
                     }
                     Next::Over(answer) => {
-                        server.pool.put(socket, Instant::now());
+                        server.pool.put(socket);
                         return Ok(answer);
                     }
                     Next::Lost(fault) => {

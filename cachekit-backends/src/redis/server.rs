@@ -1,9 +1,8 @@
 //! A server, as all backends of this process that are connected to it share it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use redis::{RedisError, RedisResult, Value};
 
@@ -11,6 +10,7 @@ use super::gate::Gate;
 use super::link::Link;
 use super::pool::Pool;
 use super::source::Source;
+use crate::net::registry::Registry;
 
 pub(super) struct Server {
     pub(super) source: Source,
@@ -23,29 +23,7 @@ pub(super) struct Server {
     pub(super) link: Link,
 }
 
-/// What this process is connected to, by what tells it apart, for as long as somebody needs it.
-pub(super) struct Registry<T>(Mutex<Option<HashMap<String, Weak<T>>>>);
-
-static SERVERS: Registry<Server> = Registry::new();
-
-impl<T> Registry<T> {
-    pub(super) const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    /// The one of this identity, made where there is none.
-    pub(super) fn shared(&self, identity: String, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get_or_insert_default();
-        if let Some(shared) = known.get(&identity).and_then(Weak::upgrade) {
-            return shared;
-        }
-        known.retain(|_, shared| shared.strong_count() > 0);
-        let new = Arc::new(make());
-        known.insert(identity, Arc::downgrade(&new));
-        new
-    }
-}
+static SERVERS: Registry<String, Server> = Registry::new();
 
 impl Server {
     /// The server behind a source.

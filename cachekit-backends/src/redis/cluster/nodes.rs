@@ -20,10 +20,11 @@ use tokio::time::Sleep;
 use super::map::Map;
 use super::spread::{Spread, Told};
 use super::topology::Topology;
+use crate::net::registry::Registry;
 use crate::redis::driver::{driver, timer};
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::request::Request;
-use crate::redis::server::{Registry, Server};
+use crate::redis::server::Server;
 use crate::redis::source::{Login, Source, host_of};
 use crate::redis::tls::Tls;
 use crate::redis::{link, pool, reply};
@@ -38,7 +39,7 @@ pub(in crate::redis) struct Nodes {
 }
 
 /// The clusters in use, by what tells them apart.
-static CLUSTERS: Registry<Nodes> = Registry::new();
+static CLUSTERS: Registry<String, Nodes> = Registry::new();
 
 impl Nodes {
     /// The cluster of which these are servers: `host:port`, or URLs with a login of their own.
