@@ -228,7 +228,7 @@ impl Remote {
     }
 
     async fn remove(self: &Arc<Self>, caller: Caller<'_>, keys: Vec<String>) -> Result<(), Error> {
-        let _moved = Moved { remote: self, keys: keys.clone() };
+        let _moved = Moved::among(self, &keys);
         self.ask(Kind::Removal, caller, |backend, context| async move {
             match &keys[..] {
                 [key] => backend.delete(key, context).await,
@@ -264,7 +264,7 @@ impl Remote {
     async fn patch(self: &Arc<Self>, caller: Caller<'_>, key: String, patch: Patch) -> Result<(), Error> {
         let owed = key.clone();
         let _writing = self.writing(std::slice::from_ref(&key)).await;
-        let _moved = Moved { remote: self, keys: vec![key.clone()] };
+        let _moved = Moved::among(self, std::slice::from_ref(&key));
         let patched = self
             .ask(Kind::Write, caller, |backend, context| async move { backend.patch(&key, patch, context).await })
             .await;
@@ -333,15 +333,24 @@ impl Remote {
     }
 }
 
-/// Epochs that somebody moves, among other keys: whatever becomes of that, what was known of them counts no more.
+/// Epochs that somebody moves: whatever becomes of that, what was known of them counts no more.
 struct Moved<'a> {
     remote: &'a Remote,
-    keys: Vec<String>,
+    names: Vec<String>,
+}
+
+impl<'a> Moved<'a> {
+    /// Those among some keys.
+    fn among(remote: &'a Remote, keys: &[String]) -> Self {
+        Self { remote, names: keys.iter().filter(|key| remote.names.may_be_epoch(key)).cloned().collect() }
+    }
 }
 
 impl Drop for Moved<'_> {
     fn drop(&mut self) {
-        self.remote.known.forget(&self.keys, nanos(self.remote.clock.now()));
+        if !self.names.is_empty() {
+            self.remote.known.forget(&self.names, nanos(self.remote.clock.now()));
+        }
     }
 }
 

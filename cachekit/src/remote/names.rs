@@ -30,6 +30,11 @@ impl Names {
         self.mangled(format!("{}%tag:{tag}", self.stem))
     }
 
+    /// Whether this may be the name of an epoch; what a mangler makes of one may be anything.
+    pub(super) fn may_be_epoch(&self, name: &str) -> bool {
+        self.mangler.is_some() || name.strip_prefix(&*self.stem).is_some_and(|rest| rest.starts_with('%'))
+    }
+
     /// What a probe writes.
     pub(super) fn probe(&self) -> String {
         self.mangled(format!("{}%probe", self.stem))
