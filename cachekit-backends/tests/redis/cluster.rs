@@ -234,6 +234,33 @@ fn a_wrong_password_is_told_without_it() {
 }
 
 #[test]
+fn a_user_who_may_do_no_more_than_the_documentation_says_can_do_it_all() {
+    const RIGHTS: &str = "on >secret resetkeys ~* resetchannels -@all +ping +select +get +mget +set +del +unlink \
+                          +getrange +setrange +strlen +exists +pttl +pexpire +persist +eval +evalsha +cluster|slots +asking";
+    let cluster = RedisCluster::start();
+    for server in &cluster.servers {
+        let words: Vec<&str> = ["ACL", "SETUSER", "app"].into_iter().chain(RIGHTS.split_whitespace()).collect();
+        assert_eq!(server.command(&words), "+OK\r\n");
+    }
+    let redis = Redis::cluster(cluster.addresses()).login("app", "secret").connect().unwrap();
+    for (number, caller) in callers().into_iter().enumerate() {
+        wait(redis.ping(caller)).unwrap();
+        let key = format!("{{{}}}:of a user {number}", key_of(&cluster, 0));
+        assert!(is_granted(&acquire(&redis, &key, Token(7), HOUR, caller)));
+        assert!(commit(&redis, &key, "v", Token(7), caller).unwrap());
+        let handover = Handover { slot: cluster.slot(&key), from: 0, to: 1 };
+        cluster.begin(handover);
+        cluster.hand_over(handover, &format!("{key}:value{{}}"));
+        assert_eq!(get(&redis, &key, caller).unwrap().as_deref(), Some("v"));
+        wait(redis.delete(&key, caller)).unwrap();
+        cluster.end(handover);
+        let back = Handover { from: 1, to: 0, ..handover };
+        cluster.begin(back);
+        cluster.end(back);
+    }
+}
+
+#[test]
 fn a_cluster_that_cannot_be_reached_is_told_and_found_when_it_is_there() {
     let mut cluster = RedisCluster::start();
     let redis = connect(&cluster);
