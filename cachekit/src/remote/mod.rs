@@ -12,6 +12,7 @@ mod lease;
 #[cfg(test)]
 mod model;
 mod names;
+mod owed;
 mod probe;
 pub(crate) mod settings;
 mod writing;
@@ -28,13 +29,13 @@ use futures_util::future::BoxFuture;
 
 use self::breaker::{Change, State};
 use self::epochs::Lengthened;
-pub(crate) use self::epochs::Owed;
 pub(crate) use self::epochs::Seen;
 pub(crate) use self::gathered::Gathered;
 use self::known::Known;
 pub(crate) use self::lease::{Asking, Hold, Turn};
 use self::lease::{Renewals, back_off};
 use self::names::Names;
+pub(crate) use self::owed::Owed;
 use self::probe::Alarms;
 use self::settings::RemoteSettings;
 pub use self::settings::{Breaker, OnBackendError};

@@ -25,7 +25,7 @@ use crate::redis::driver::{driver, timer};
 use crate::redis::fault::{Fault, FaultKind};
 use crate::redis::request::Request;
 use crate::redis::server::Server;
-use crate::redis::source::{Login, Source, host_of};
+use crate::redis::source::{Login, Source, host_of, url_of};
 use crate::redis::tls::Tls;
 use crate::redis::{link, pool, reply};
 
@@ -47,11 +47,7 @@ impl Nodes {
         if addresses.is_empty() {
             return Err(Error::refused("no servers of the cluster are named: write `cluster = [\"host:6379\", …]`"));
         }
-        let scheme = if tls.is_none() { "redis" } else { "rediss" };
-        let seed = |address: &String| {
-            let url = if address.contains("://") { address.clone() } else { format!("{scheme}://{address}") };
-            Source::info(&url, login.clone(), tls.as_ref())
-        };
+        let seed = |address: &String| Source::info(&url_of(address, tls.as_ref()), login.clone(), tls.as_ref());
         let seeds: Vec<_> = addresses.iter().map(seed).collect::<Result<_, _>>()?;
         if seeds.iter().any(|seed| host_of(seed).is_none()) {
             return Err(Error::refused("a server of a cluster is at a host and a port: write `host:6379`"));

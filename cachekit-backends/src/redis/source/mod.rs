@@ -65,14 +65,11 @@ impl Source {
         if sentinels.is_empty() {
             return Err(Error::refused("no sentinels are named: write `sentinels = [\"host:26379\", …]`"));
         }
-        let scheme = if tls.is_none() { "redis" } else { "rediss" };
-        let sentinel = |address: &String| {
-            let url = if address.contains("://") { address.clone() } else { format!("{scheme}://{address}") };
-            Node::new(&asks.clone().added_to(parsed(&url)?)?, tls.cloned())
-        };
+        let sentinel =
+            |address: &String| Node::new(&asks.clone().added_to(parsed(&url_of(address, tls))?)?, tls.cloned());
         let sentinels: Vec<_> = sentinels.iter().map(sentinel).collect::<Result<_, _>>()?;
         // At no address: sentinels say where it is.
-        let login = login.added_to(parsed(&format!("{scheme}://named.by.sentinels"))?)?;
+        let login = login.added_to(parsed(&url_of("named.by.sentinels", tls))?)?;
         Ok(Self::Sentinels(Sentinels::new(name.to_owned(), sentinels, login, tls.cloned(), wanted)))
     }
 
@@ -145,6 +142,12 @@ impl Source {
             }
         }
     }
+}
+
+/// The URL of a server that is one of several: an address may stand without a scheme.
+pub(super) fn url_of(address: &str, tls: Option<&Tls>) -> String {
+    let scheme = if tls.is_none() { "redis" } else { "rediss" };
+    if address.contains("://") { address.to_owned() } else { format!("{scheme}://{address}") }
 }
 
 /// Host and port, if it has some.
